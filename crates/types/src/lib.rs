@@ -8,16 +8,20 @@
 //! - a [`Topology`](topology::Topology) that came out of [`validate`](topology::Topology::validate) can be run as it is.
 
 mod batch;
+pub mod codes;
+pub mod duration;
 mod error;
 mod ids;
+mod nearest;
 mod row;
 pub mod topology;
 mod tuple;
 mod value;
 
 pub use batch::{Anchor, Batch, Mark, Route};
-pub use error::{Code, Retry};
+pub use error::{Code, NotACode, Retry};
 pub use ids::{ComponentId, EdgeId, Incarnation, KeyGroup, RootId, Sequence, StreamId, TaskId};
+pub use nearest::nearest;
 pub use row::{FromTuple, FromValue, IntoRow, RowError, RowWriter, ToValue};
 pub use tuple::{OwnedTuple, Schema, Tuple};
 pub use value::{Bytes, Map, Str, Timestamp, Value};

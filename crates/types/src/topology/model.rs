@@ -174,6 +174,7 @@ pub struct Component {
     /// What a worker must be tagged with to run it.
     pub tags: Vec<String>,
     /// How often it is given a tick.
+    #[serde(default, with = "crate::duration::option")]
     pub tick: Option<Duration>,
 }
 
@@ -187,6 +188,7 @@ pub struct Topology {
     /// Key groups that keys are hashed into; fixed for the topology's life.
     pub key_groups: u16,
     /// How long a root may stay pending before it is failed as timed out.
+    #[serde(with = "crate::duration")]
     pub message_timeout: Duration,
     /// The most roots that a spout task may have pending.
     pub max_spout_pending: u32,
