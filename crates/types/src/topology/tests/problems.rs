@@ -413,3 +413,18 @@ fn a_name_with_a_line_break_stays_on_its_line() {
     let broken = with(2, |count| (count.id, count.tasks) = ("a\nb".into(), 0));
     assert_eq!(lines(broken).len(), 2);
 }
+
+#[test]
+fn next_steps_that_name_a_default_name_the_right_one() {
+    let step = |change: fn(&mut Topology)| {
+        let mut topology = word_count();
+        change(&mut topology);
+        problem(topology).next_step()
+    };
+    let timeout = crate::duration::format(Topology::DEFAULT_MESSAGE_TIMEOUT);
+    assert!(step(|it| it.message_timeout = Duration::ZERO).contains(&format!("for {timeout},")));
+    let pending = Topology::DEFAULT_MAX_SPOUT_PENDING;
+    assert!(step(|it| it.max_spout_pending = 0).contains(&format!("for {pending},")));
+    let key_groups = Topology::DEFAULT_KEY_GROUPS;
+    assert!(step(|it| it.key_groups = 0).contains(&format!("for {key_groups},")));
+}
