@@ -79,9 +79,9 @@ fn reserved_names_are_found_wherever_they_are() {
 }
 
 #[test]
-fn a_component_declared_twice_is_found_at_the_second() {
+fn a_component_declared_twice_is_found_and_inputs_mean_the_first() {
     let mut twice = word_count();
-    twice.components.push(bolt("split", &["sentences"]));
+    twice.components.push(Component { streams: Vec::new(), ..bolt("split", &["sentences"]) });
     only(twice, codes::DUPLICATE_COMPONENT, "component \"split\" is declared twice");
 }
 

@@ -186,8 +186,8 @@ proptest! {
         for &(from, to, closes) in &edges {
             prop_assert!(!closes || from == to || reach[to][from]);
         }
-        for component in 0..checked.components().len() {
-            prop_assert_eq!(checked.in_cycle(component), reach[component][component]);
+        for (component, reached) in reach.iter().enumerate() {
+            prop_assert_eq!(checked.in_cycle(component), reached[component]);
         }
     }
 
