@@ -20,4 +20,4 @@ pub use error::{Code, Retry};
 pub use ids::{ComponentId, EdgeId, Incarnation, KeyGroup, RootId, Sequence, StreamId, TaskId};
 pub use row::{FromTuple, FromValue, IntoRow, RowError, RowWriter, ToValue};
 pub use tuple::{OwnedTuple, Schema, Tuple};
-pub use value::{Bytes, Map, Str, Timestamp, Value};
+pub use value::{Bytes, MAX_DEPTH, Map, Str, Timestamp, TimestampError, TypeMismatch, Value};
