@@ -53,7 +53,10 @@ fn lifetime(generics: &Generics) -> Result<Option<&Lifetime>> {
                 return Err(refused(&param.lifetime, "a row has one lifetime: that of the tuple it is read from"));
             }
             GenericParam::Type(param) => {
-                return Err(refused(&param.ident, "a row can't have type parameters: a stream's fields have one type each"));
+                return Err(refused(
+                    &param.ident,
+                    "a row can't have type parameters: a stream's fields have one type each",
+                ));
             }
             GenericParam::Const(param) => return Err(refused(&param.ident, "a row can't have const parameters")),
         }

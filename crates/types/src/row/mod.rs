@@ -27,7 +27,7 @@ pub enum RowError {
         fields: Fields,
     },
     /// The value has another type.
-    #[error("field {field:?} is a {found}, not a {expected}")]
+    #[error("field {field:?} is of type {found}, not {expected}")]
     WrongType {
         /// The field.
         field: String,
@@ -53,7 +53,10 @@ impl RowError {
 ///
 /// Numbers are read by types that can hold them, and an int also as a float; nothing else is converted. `Option` reads null as
 /// `None`. What borrows (`&str`, `&[u8]`, `&[Value]`, `&Value`) copies nothing.
-#[diagnostic::on_unimplemented(message = "a value can't be read as `{Self}`", label = "not a type that a field can have")]
+#[diagnostic::on_unimplemented(
+    message = "a value can't be read as `{Self}`",
+    label = "not a type that a field can have"
+)]
 pub trait FromValue<'a>: Sized {
     /// What the type is called in a message.
     fn expected() -> &'static str;

@@ -40,7 +40,9 @@ pub(super) fn serialize<S: Serializer>(at: &At<'_, Value>, serializer: S) -> Res
         Value::Bytes(bytes) => serializer.serialize_newtype_variant(NAME, 5, VARIANTS[5], &Raw(bytes)),
         Value::Timestamp(instant) => serializer.serialize_newtype_variant(NAME, 6, VARIANTS[6], instant),
         Value::List(items) => serializer.serialize_newtype_variant(NAME, 7, VARIANTS[7], &At { item: &**items, depth }),
-        Value::Map(entries) => serializer.serialize_newtype_variant(NAME, 8, VARIANTS[8], &At { item: &**entries, depth }),
+        Value::Map(entries) => {
+            serializer.serialize_newtype_variant(NAME, 8, VARIANTS[8], &At { item: &**entries, depth })
+        }
     }
 }
 

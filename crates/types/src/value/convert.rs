@@ -11,7 +11,7 @@ use crate::row::{FromValue, ToValue};
 
 /// A value of another type than was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the value is a {found}, not a {expected}")]
+#[error("the value is of type {found}, not {expected}")]
 pub struct TypeMismatch {
     /// The type asked for.
     pub expected: &'static str,

@@ -98,7 +98,9 @@ impl<'de> Visitor<'de> for Levels {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
-        i64::try_from(number).map(Value::Int).map_err(|_| E::custom(format_args!("{number} doesn't fit an int of 64 bits")))
+        i64::try_from(number)
+            .map(Value::Int)
+            .map_err(|_| E::custom(format_args!("{number} doesn't fit an int of 64 bits")))
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
@@ -148,7 +150,9 @@ fn untag<E: Error>(tag: &str, content: &Value) -> Result<Value, E> {
             "-inf" => Ok(Value::Float(f64::NEG_INFINITY)),
             _ => Err(E::custom("\"$float\" is none of \"NaN\", \"inf\" and \"-inf\"")),
         },
-        (TIMESTAMP | BYTES | FLOAT, other) => Err(E::custom(format_args!("{tag:?} can't hold a {}", other.type_name()))),
+        (TIMESTAMP | BYTES | FLOAT, other) => {
+            Err(E::custom(format_args!("{tag:?} can't hold a {}", other.type_name())))
+        }
         (escaped, _) => {
             let entry = (Str::new(&escaped[1..]), content.clone());
             Ok(Value::Map(Arc::new(BTreeMap::from([entry]))))

@@ -31,11 +31,7 @@ impl Str {
     /// The string.
     #[inline]
     pub fn new(text: &str) -> Self {
-        if text.len() <= INLINE {
-            Self(Repr::Inline(CompactString::new(text)))
-        } else {
-            Self::shared(text)
-        }
+        if text.len() <= INLINE { Self(Repr::Inline(CompactString::new(text))) } else { Self::shared(text) }
     }
 
     /// Kept apart, so that allocating isn't inlined with the short case.

@@ -21,7 +21,8 @@ impl Date {
         let era = since_march_0000.div_euclid(DAYS_PER_ERA);
         let day_of_era = since_march_0000.rem_euclid(DAYS_PER_ERA);
         // Takes out the leap days that came before: one in 4 years, less one in 100, and the era's last.
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / (DAYS_PER_ERA - 1)) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / (DAYS_PER_ERA - 1)) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
         let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
@@ -89,7 +90,9 @@ mod tests {
 
     #[test]
     fn a_date_that_is_none_has_no_day() {
-        for (year, month, day) in [(2023, 2, 29), (1900, 2, 29), (2024, 4, 31), (2024, 13, 1), (2024, 0, 1), (2024, 1, 0)] {
+        for (year, month, day) in
+            [(2023, 2, 29), (1900, 2, 29), (2024, 4, 31), (2024, 13, 1), (2024, 0, 1), (2024, 1, 0)]
+        {
             assert_eq!(Date { year, month, day }.to_days(), None, "{year}-{month}-{day}");
         }
         assert!(Date { year: 2000, month: 2, day: 29 }.to_days().is_some());
