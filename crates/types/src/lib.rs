@@ -24,4 +24,4 @@ pub use ids::{ComponentId, EdgeId, Incarnation, KeyGroup, RootId, Sequence, Stre
 pub use nearest::nearest;
 pub use row::{FromTuple, FromValue, IntoRow, RowError, RowWriter, ToValue};
 pub use tuple::{OwnedTuple, Schema, Tuple};
-pub use value::{Bytes, Map, Str, Timestamp, Value};
+pub use value::{Bytes, MAX_DEPTH, Map, Str, Timestamp, TimestampError, TypeMismatch, Value};

@@ -41,7 +41,9 @@ impl Schema {
     /// Whether `fields` are this stream's fields, in the same order. Free after the first time for one and the same list.
     #[inline]
     pub fn matches(&self, fields: &'static [&'static str]) -> bool {
-        self.verified.load(Relaxed) == fields.as_ptr() as usize && !fields.is_empty() || self.verify(fields)
+        // The address alone doesn't tell a list from the list's beginning.
+        let verified = self.verified.load(Relaxed) == fields.as_ptr() as usize && fields.len() == self.fields.len();
+        verified || self.verify(fields)
     }
 
     #[cold]
@@ -180,5 +182,10 @@ impl OwnedTuple {
     /// The row as a view, with everything a view can do.
     pub fn view(&self) -> Tuple<'_> {
         Tuple { values: &self.values, schema: &self.schema, source: self.source, group: self.group }
+    }
+
+    /// The values, in the order of the declared fields.
+    pub fn into_values(self) -> Box<[Value]> {
+        self.values
     }
 }

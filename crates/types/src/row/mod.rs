@@ -1,7 +1,11 @@
 //! Rows: Rust types that become rows, and rows that become Rust types.
 
+mod from_value;
+mod into_row;
+mod to_value;
+
 use crate::topology::Fields;
-use crate::{Code, Str, Timestamp, Tuple, Value};
+use crate::{Code, Tuple, Value};
 
 /// A row or a value that isn't what was asked for.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -23,7 +27,7 @@ pub enum RowError {
         fields: Fields,
     },
     /// The value has another type.
-    #[error("field {field:?} is a {found}, not a {expected}")]
+    #[error("field {field:?} is of type {found}, not {expected}")]
     WrongType {
         /// The field.
         field: String,
@@ -46,20 +50,66 @@ impl RowError {
 }
 
 /// A Rust type that a value can be read as.
+///
+/// Numbers are read by types that can hold them, and an int also as a float; nothing else is converted. `Option` reads null as
+/// `None`. What borrows (`&str`, `&[u8]`, `&[Value]`, `&Value`) copies nothing.
+#[diagnostic::on_unimplemented(
+    message = "a value can't be read as `{Self}`",
+    label = "not a type that a field can have"
+)]
 pub trait FromValue<'a>: Sized {
     /// What the type is called in a message.
     fn expected() -> &'static str;
     /// The value as this type, or `None` if it has another.
     fn from_value(value: &'a Value) -> Option<Self>;
+
+    /// What a list of this type is called. For `u8`, whose lists are bytes.
+    #[doc(hidden)]
+    fn expected_list() -> &'static str {
+        "list"
+    }
+
+    /// The value as a list of this type. For `u8`, whose lists are bytes.
+    #[doc(hidden)]
+    fn list_from_value(value: &'a Value) -> Option<Vec<Self>> {
+        value.as_list()?.iter().map(Self::from_value).collect()
+    }
 }
 
 /// A Rust type that becomes a value.
+///
+/// `Option::None` becomes null, and lists of `u8` become bytes. There is none for `u64` and `usize`, which an int can't always hold:
+/// convert them first.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` doesn't become a value",
+    label = "not a type that a field can have",
+    note = "an int has 64 bits with a sign: convert `u64` and `usize` with `i64::try_from`"
+)]
 pub trait ToValue {
     /// The value.
     fn to_value(self) -> Value;
+
+    /// The value of a list of this type. For `u8`, whose lists are bytes.
+    #[doc(hidden)]
+    fn list_to_value(items: Vec<Self>) -> Value
+    where
+        Self: Sized,
+    {
+        Value::List(items.into_iter().map(Self::to_value).collect())
+    }
+
+    /// The value of a slice of this type. For `u8`, whose lists are bytes.
+    #[doc(hidden)]
+    fn slice_to_value(items: &[Self]) -> Value
+    where
+        Self: Sized + Clone,
+    {
+        Value::List(items.iter().cloned().map(Self::to_value).collect())
+    }
 }
 
 /// A struct that a whole row can be read as. Derived by `#[derive(Tuple)]`.
+#[diagnostic::on_unimplemented(message = "a row can't be read as `{Self}`", note = "derive `Tuple` for it")]
 pub trait FromTuple<'a>: Sized {
     /// Reads the row.
     ///
@@ -68,7 +118,13 @@ pub trait FromTuple<'a>: Sized {
     fn from_tuple(tuple: &Tuple<'a>) -> Result<Self, RowError>;
 }
 
-/// Something that can be emitted as a row.
+/// Something that can be emitted as a row: a struct that derives `Tuple`, up to eight values as a Rust tuple (one as `(a,)`), an
+/// array or a `Vec` of [`Value`]s, or a row as it came.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be emitted as a row",
+    label = "not a row",
+    note = "derive `Tuple` for a struct, or emit a Rust tuple of values: a single one as `(value,)`"
+)]
 pub trait IntoRow {
     /// The field names, if the type knows them; checked against the stream's when it is first emitted.
     fn fields() -> Option<&'static [&'static str]>;
@@ -94,64 +150,5 @@ impl<'a> RowWriter<'a> {
     pub fn push(&mut self, value: Value) {
         *self.heap_bytes += value.heap_bytes();
         self.values.push(value);
-    }
-}
-
-impl<'a> FromValue<'a> for &'a str {
-    fn expected() -> &'static str {
-        "string"
-    }
-    #[inline]
-    fn from_value(value: &'a Value) -> Option<Self> {
-        match value {
-            Value::Str(text) => Some(text.as_str()),
-            _ => None,
-        }
-    }
-}
-
-impl<'a> FromValue<'a> for i64 {
-    fn expected() -> &'static str {
-        "int"
-    }
-    #[inline]
-    fn from_value(value: &'a Value) -> Option<Self> {
-        match value {
-            Value::Int(number) => Some(*number),
-            _ => None,
-        }
-    }
-}
-
-impl ToValue for &str {
-    #[inline]
-    fn to_value(self) -> Value {
-        Value::Str(Str::new(self))
-    }
-}
-
-impl ToValue for i64 {
-    #[inline]
-    fn to_value(self) -> Value {
-        Value::Int(self)
-    }
-}
-
-impl ToValue for Timestamp {
-    #[inline]
-    fn to_value(self) -> Value {
-        Value::Timestamp(self)
-    }
-}
-
-impl<const N: usize> IntoRow for [Value; N] {
-    fn fields() -> Option<&'static [&'static str]> {
-        None
-    }
-    #[inline]
-    fn write(self, row: &mut RowWriter<'_>) {
-        for value in self {
-            row.push(value);
-        }
     }
 }

@@ -1,0 +1,121 @@
+//! Strings: inline to 24 bytes, shared or taken over beyond.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use squall_types::{Str, Value};
+
+#[test]
+fn text_up_to_24_bytes_holds_nothing_outside() {
+    for length in 0..=24 {
+        let text = "x".repeat(length);
+        for held in [Str::new(&text), Str::from(text.clone()), Str::from(Arc::<str>::from(text.as_str()))] {
+            assert_eq!(held.heap_bytes(), 0, "{length} bytes");
+            assert_eq!(held, text.as_str());
+        }
+    }
+    assert_eq!(Str::new(&"x".repeat(25)).heap_bytes(), 25);
+}
+
+#[test]
+fn cloning_long_text_shares_it() {
+    let long = "x".repeat(1_000);
+    for text in [Str::new(&long), Str::from(long.clone()), Str::from(Arc::<str>::from(long.as_str()))] {
+        assert_eq!(text.as_str().as_ptr(), text.clone().as_str().as_ptr());
+    }
+}
+
+#[test]
+fn a_long_string_is_taken_over_and_given_back_without_copying() {
+    let long = "x".repeat(1_000);
+    let address = long.as_ptr();
+    let text = Str::from(long);
+    assert_eq!(text.as_str().as_ptr(), address);
+    assert_eq!(String::from(text).as_ptr(), address);
+}
+
+#[test]
+fn a_string_that_is_shared_is_copied_when_it_is_taken_out() {
+    let text = Str::from("x".repeat(1_000));
+    let kept = text.clone();
+    assert_ne!(String::from(text).as_ptr(), kept.as_str().as_ptr());
+    assert_eq!(kept.len(), 1_000);
+}
+
+#[test]
+fn shared_text_stays_shared_with_its_other_owners() {
+    let long: Arc<str> = "x".repeat(1_000).into();
+    assert_eq!(Str::from(Arc::clone(&long)).as_str().as_ptr(), long.as_ptr());
+}
+
+#[test]
+fn a_taken_string_counts_what_it_holds_in_reserve() {
+    let mut long = String::with_capacity(4_096);
+    long.push_str(&"x".repeat(100));
+    assert!(Str::from(long).heap_bytes() >= 4_096);
+}
+
+#[test]
+fn a_map_keyed_by_str_can_be_asked_with_a_plain_str() {
+    let long = "k".repeat(50);
+    let map = BTreeMap::from([(Str::new("a"), 1), (Str::new(&long), 2)]);
+    assert_eq!(map.get("a"), Some(&1));
+    assert_eq!(map.get(long.as_str()), Some(&2));
+    assert_eq!(map.get("b"), None);
+}
+
+#[test]
+fn the_default_is_empty() {
+    assert_eq!(Str::default(), "");
+}
+
+proptest! {
+    #[test]
+    fn how_text_is_held_shows_nowhere(text in ".{0,60}", other in ".{0,60}") {
+        let hasher = RandomState::new();
+        let forms = [
+            Str::new(&text),
+            Str::from(&text),
+            Str::from(text.clone()),
+            Str::from(Arc::<str>::from(text.as_str())),
+            Str::from(Cow::Borrowed(text.as_str())),
+            Str::from(Cow::<str>::Owned(text.clone())),
+        ];
+        for form in &forms {
+            prop_assert_eq!(form.as_str(), &text);
+            prop_assert_eq!(form, &forms[0]);
+            prop_assert_eq!(form.cmp(&Str::new(&other)), text.as_str().cmp(&other));
+            prop_assert_eq!(form == &Str::new(&other), text == other);
+            prop_assert_eq!(hasher.hash_one(form), hasher.hash_one(text.as_str()));
+            prop_assert_eq!(form.to_string(), text.clone());
+            prop_assert_eq!(format!("{form:?}"), format!("{text:?}"));
+            prop_assert_eq!(&String::from(form.clone()), &text);
+        }
+    }
+
+    #[test]
+    fn text_survives_json_and_postcard(text in ".{0,60}") {
+        let held = Str::new(&text);
+        let json = serde_json::to_string(&held).expect("text has a JSON form");
+        prop_assert_eq!(&json, &serde_json::to_string(&text).expect("text has a JSON form"));
+        prop_assert_eq!(&serde_json::from_str::<Str>(&json).expect("what was written"), &held);
+        let bytes = postcard::to_stdvec(&held).expect("text has a binary form");
+        prop_assert_eq!(&postcard::from_bytes::<Str>(&bytes).expect("what was written"), &held);
+    }
+}
+
+#[test]
+fn a_value_counts_what_it_holds_outside_itself() {
+    let long = "x".repeat(100);
+    let value = size_of::<Value>();
+    assert_eq!(Value::Int(1).heap_bytes(), 0);
+    assert_eq!(Value::from("short").heap_bytes(), 0);
+    assert_eq!(Value::from(long.as_str()).heap_bytes(), 100);
+    assert_eq!(Value::from(vec![0_u8; 7]).heap_bytes(), 7);
+    assert_eq!(Value::from(vec![long.as_str(), "short"]).heap_bytes(), 2 * value + 100);
+    let map = BTreeMap::from([(Str::new(&long), Value::from(long.as_str()))]);
+    assert_eq!(Value::from(map).heap_bytes(), 2 * value + 200);
+}
