@@ -1,1 +1,6 @@
-//! To be written.
+//! The data path's decisions, without I/O.
+
+pub mod groups;
+pub mod hash;
+pub mod marks;
+pub mod shuffle;
