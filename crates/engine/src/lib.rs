@@ -2,5 +2,9 @@
 
 pub mod backoff;
 pub mod edges;
+pub mod groups;
+pub mod hash;
 pub mod ledger;
+pub mod marks;
 pub mod replay;
+pub mod shuffle;
