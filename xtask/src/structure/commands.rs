@@ -9,6 +9,9 @@ const CI: &str = ".ci/run";
 /// The command that `verify` runs as its tests.
 const TEST: &str = "cargo xtask test";
 
+/// What makes a script stop at the first failure.
+const STRICT: &str = "set -euo pipefail";
+
 /// Checks that `.ci/run` runs the first two commands that README shows, in that order.
 pub fn check(files: &Files) -> Vec<Finding> {
     let text = |path: &str| files.get(path).map_or("", String::as_str);
@@ -21,6 +24,7 @@ pub fn check(files: &Files) -> Vec<Finding> {
         found.push(Finding::new(README, "the second command is not the tests", format!("make it `{TEST}`")));
     }
     found.extend(unrun(text(CI), [first, second]));
+    found.extend(careless(text(CI)));
     found
 }
 
@@ -43,6 +47,12 @@ fn unrun(ci: &str, commands: [&Vec<&str>; 2]) -> Option<Finding> {
     Some(Finding::new(CI, what, "run it as README shows it; flags may follow"))
 }
 
+/// A script that goes on after a failure checks nothing.
+fn careless(ci: &str) -> Option<Finding> {
+    let strict = ci.lines().any(|line| line.trim() == STRICT);
+    (!strict).then(|| Finding::new(CI, "goes on after a failure", format!("begin it with `{STRICT}`")))
+}
+
 /// Whether a line of the script is this command, alone or as a `step`, with nothing after it but flags.
 fn runs(line: &str, command: &str) -> bool {
     let line = line.trim();
@@ -63,12 +73,13 @@ mod tests {
         "# X\n```sh\ncargo run -- demo\n```\nand\n```sh\ncargo xtask test\n```\n```sh\nother\n```\n";
 
     fn found(readme: &str, ci: &str) -> Vec<String> {
-        check(&files(&[(README, readme), (CI, ci)])).into_iter().map(|it| it.what).collect()
+        let ci = format!("{STRICT}\n{ci}");
+        check(&files(&[(README, readme), (CI, &ci)])).into_iter().map(|it| it.what).collect()
     }
 
     #[test]
     fn a_script_that_runs_both_passes_with_flags_or_without() {
-        assert_eq!(found(README_TEXT, "set -e\ncargo run -- demo\ncargo xtask test\n"), [""; 0]);
+        assert_eq!(found(README_TEXT, "cargo run -- demo\ncargo xtask test\n"), [""; 0]);
         assert_eq!(found(README_TEXT, "step cargo run -- demo --for 5s\n  step cargo xtask test\n"), [""; 0]);
     }
 
@@ -84,6 +95,12 @@ mod tests {
             let found = found(README_TEXT, &format!("{first}\ncargo xtask test\n"));
             assert_eq!(found, ["does not run README's `cargo run -- demo` in its turn"], "{first}");
         }
+    }
+
+    #[test]
+    fn a_script_that_goes_on_after_a_failure_is_found() {
+        let files = files(&[(README, README_TEXT), (CI, "set -e\ncargo run -- demo\ncargo xtask test\n")]);
+        assert_eq!(check(&files)[0].what, "goes on after a failure");
     }
 
     #[test]

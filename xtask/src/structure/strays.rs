@@ -19,17 +19,25 @@ pub fn check(metadata: &Metadata, sources: &[Source]) -> Vec<Finding> {
     inside.flat_map(check_source).collect()
 }
 
+/// Looks at a statement at a time, for a `use` may go over many lines.
 fn check_source(source: &Source) -> Vec<Finding> {
-    let mut text = String::new();
     let mut findings = Vec::new();
+    let (mut text, mut starts) = (String::new(), Vec::new());
     for (number, line) in source.product() {
+        starts.push((text.len(), number));
         text.extend(line.chars().filter(|c| !c.is_whitespace()));
-        if line.trim_end().ends_with([';', '{', '}']) && !is_open_use(&text) {
-            findings.extend(strays(&text).into_iter().map(|name| finding(source, number, &name)));
+        if text.ends_with([';', '{', '}']) && !is_open_use(&text) {
+            findings.extend(strays(&text).into_iter().map(|(at, name)| finding(source, line_of(&starts, at), &name)));
             text.clear();
+            starts.clear();
         }
     }
     findings
+}
+
+/// The line that holds the byte at this place, by where each line starts.
+fn line_of(starts: &[(usize, usize)], at: usize) -> usize {
+    starts.iter().take_while(|(start, _)| *start <= at).last().map_or(0, |(_, number)| *number)
 }
 
 /// Whether the text is a `use` that goes on in the next line.
@@ -42,29 +50,36 @@ fn finding(source: &Source, number: usize, name: &str) -> Finding {
     Finding::new(format!("{}:{number}", source.path), format!("a core names {name}"), mend)
 }
 
-/// The forbidden names in a piece of source without spaces.
-fn strays(text: &str) -> Vec<String> {
-    let modules = text.match_indices("std::").flat_map(|(at, path)| heads(&text[at + path.len()..]));
-    let modules = modules.filter(|head| MODULES.contains(head)).map(|head| format!("std::{head}"));
-    let clocks = CLOCKS.iter().filter(|clock| text.contains(**clock)).map(|clock| (*clock).to_owned());
-    modules.chain(clocks).collect()
+/// The forbidden names in a piece of source without spaces, and where they stand.
+fn strays(text: &str) -> Vec<(usize, String)> {
+    let paths = text.match_indices("std::").map(|(at, path)| at + path.len());
+    let modules = paths.flat_map(|at| heads(&text[at..]).into_iter().map(move |(offset, head)| (at + offset, head)));
+    let modules = modules.filter(|(_, head)| MODULES.contains(head)).map(|(at, head)| (at, format!("std::{head}")));
+    let clocks = CLOCKS.iter().flat_map(|clock| text.match_indices(clock));
+    modules.chain(clocks.map(|(at, clock)| (at, clock.to_owned()))).collect()
 }
 
-/// The first names after `std::`: one, or those of a group.
-fn heads(rest: &str) -> Vec<&str> {
-    let Some(group) = rest.strip_prefix('{') else {
-        return vec![head(rest)];
-    };
+/// The first names after `std::`, one or those of a group, and where they stand.
+fn heads(rest: &str) -> Vec<(usize, &str)> {
+    if !rest.starts_with('{') {
+        return vec![(0, head(rest))];
+    }
     let mut depth = 0_usize;
-    let parts = group.split(|c| {
+    let mut heads = Vec::new();
+    for (at, c) in rest.char_indices() {
         match c {
             '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
+            '}' => depth -= 1,
             _ => {}
         }
-        c == ',' && depth == 0 || c == ';'
-    });
-    parts.map(head).collect()
+        if depth == 0 {
+            break;
+        }
+        if depth == 1 && matches!(c, '{' | ',') {
+            heads.push((at + 1, head(&rest[at + 1..])));
+        }
+    }
+    heads
 }
 
 fn head(path: &str) -> &str {
@@ -99,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_group_does_not_hide_them() {
-        assert_eq!(found("engine", "use std::{\n    fmt::{self, Write},\n    fs,\n};\n"), ["4 a core names std::fs"]);
+        assert_eq!(found("engine", "use std::{\n    fmt::{self, Write},\n    fs,\n};\n"), ["3 a core names std::fs"]);
         assert_eq!(found("engine", "use std::{thread::{self, sleep}, fmt};\n"), ["1 a core names std::thread"]);
     }
 
