@@ -67,6 +67,7 @@ pub struct Ledger<Id> {
     stragglers: Stragglers<Id>,
     /// The latest time seen by `open`, so that ring order stays deadline order whatever the clock does.
     now_ns: u64,
+    /// All but `opened`, which follows from the others and what is pending.
     stats: LedgerStats,
 }
 
@@ -89,11 +90,9 @@ impl<Id: Default> Ledger<Id> {
         // One short of the end of time, which marks vacant slots.
         self.now_ns = self.now_ns.max(now_ns).min(u64::MAX - 1);
         let sequence = self.ring.push(Entry { xor: edge, emitted_ns: self.now_ns, id });
-        self.stats.opened += 1;
         if sequence.get() & AGE_CHECK_MASK == 0 {
             self.retire_aged();
         }
-        self.relieve();
         RootId::new(self.config.task, self.config.incarnation, sequence)
     }
 
@@ -190,8 +189,8 @@ impl<Id: Default> Ledger<Id> {
         if first.since(next) < HALF {
             return 0;
         }
-        let gone = self.stragglers.forget_newer(next, next.since(first)) + self.ring.truncate(first);
-        self.stats.opened -= gone as u64;
+        let count = next.since(first);
+        let gone = self.stragglers.forget_newer(next, count) + self.ring.truncate(count);
         self.relieve();
         gone
     }
@@ -234,7 +233,7 @@ impl<Id: Default> Ledger<Id> {
 
     /// The counts.
     pub fn stats(&self) -> LedgerStats {
-        self.stats
+        LedgerStats { opened: self.stats.settled() + self.pending() as u64, ..self.stats }
     }
 
     /// The sequence of a root that this ledger gave out in this life.

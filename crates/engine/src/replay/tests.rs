@@ -165,7 +165,7 @@ proptest! {
                         Some(modelled) => {
                             modelled.failures += 1;
                             let Some(Verdict::Retry { due_ns }) = verdict else { panic!("{verdict:?}") };
-                            let longest = (100 * MS << (modelled.failures - 1)).min(1_000 * MS);
+                            let longest = ((100 * MS) << (modelled.failures - 1)).min(1_000 * MS);
                             let shortest = (longest as f64 * (1.0 - jitter)) as u64;
                             prop_assert!((now + shortest..=now + longest).contains(&due_ns));
                             modelled.due_ns = Some(due_ns);
