@@ -36,7 +36,7 @@ fn into_row(row: &Row<'_>) -> TokenStream {
 
             #[inline]
             fn write(self, row: &mut #squall::RowWriter<'_>) {
-                #(row.push(#squall::ToValue::to_value(self.#fields));)*
+                #(row.put(self.#fields);)*
             }
         }
     }

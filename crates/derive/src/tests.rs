@@ -39,8 +39,8 @@ fn a_struct_with_a_lifetime_borrows_from_the_tuple() {
 
                 #[inline]
                 fn write(self, row: &mut ::squall::RowWriter<'_>) {
-                    row.push(::squall::ToValue::to_value(self.word));
-                    row.push(::squall::ToValue::to_value(self.n));
+                    row.put(self.word);
+                    row.put(self.n);
                 }
             }
 
@@ -76,7 +76,7 @@ fn a_renamed_field_goes_by_its_new_name_in_the_list_and_when_read() {
     for part in [
         quote! { static FIELDS: [&'static str; 1] = ["how many"]; },
         quote! { Self { n: tuple.field("how many")? } },
-        quote! { row.push(::squall::ToValue::to_value(self.n)); },
+        quote! { row.put(self.n); },
     ] {
         assert!(expansion.contains(&part.to_string()), "{part} in {expansion}");
     }

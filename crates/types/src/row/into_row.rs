@@ -14,7 +14,7 @@ macro_rules! tuples {
             #[expect(non_snake_case, reason = "a variable is named as its type")]
             fn write(self, row: &mut RowWriter<'_>) {
                 let ($($name,)*) = self;
-                $(row.push($name.to_value());)*
+                $(row.put($name);)*
             }
         }
     )+};

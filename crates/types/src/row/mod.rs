@@ -151,4 +151,17 @@ impl<'a> RowWriter<'a> {
         *self.heap_bytes += value.heap_bytes();
         self.values.push(value);
     }
+
+    /// Appends what becomes of `item`.
+    ///
+    /// Makes its place first, and nothing that can panic happens between the value and its place: a value that may have to be
+    /// dropped halfway lies in memory, and would be written twice.
+    #[inline]
+    pub fn put(&mut self, item: impl ToValue) {
+        self.values.push(Value::Null);
+        let Some(place) = self.values.last_mut() else { return };
+        // The null in its place holds nothing that would have to be dropped.
+        std::mem::forget(std::mem::replace(place, item.to_value()));
+        *self.heap_bytes += place.heap_bytes();
+    }
 }

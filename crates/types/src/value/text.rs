@@ -31,13 +31,11 @@ impl Str {
     /// The string.
     #[inline]
     pub fn new(text: &str) -> Self {
-        if text.len() <= INLINE { Self(Repr::Inline(CompactString::new(text))) } else { Self::shared(text) }
-    }
-
-    /// Kept apart, so that allocating isn't inlined with the short case.
-    #[inline(never)]
-    fn shared(text: &str) -> Self {
-        Self(Repr::Shared(Arc::from(text)))
+        if text.len() <= INLINE {
+            Self(Repr::Inline(CompactString::new(text)))
+        } else {
+            Self(Repr::Shared(shared(text)))
+        }
     }
 
     /// Its text.
@@ -59,6 +57,13 @@ impl Str {
             Repr::Taken(text) => size_of::<String>() + text.capacity(),
         }
     }
+}
+
+/// Kept apart, so that allocating isn't inlined with the short case. Returns an `Arc`, not a `Str`: that would pass through memory,
+/// and so would then the short case, where whole strings are built in registers.
+#[inline(never)]
+fn shared(text: &str) -> Arc<str> {
+    Arc::from(text)
 }
 
 impl Default for Str {

@@ -34,14 +34,16 @@ fn a_long_string_is_taken_over_and_given_back_without_copying() {
     let address = long.as_ptr();
     let text = Str::from(long);
     assert_eq!(text.as_str().as_ptr(), address);
-    assert_eq!(String::from(text).as_ptr(), address);
+    let back = String::from(text);
+    assert_eq!(back.as_ptr(), address);
 }
 
 #[test]
 fn a_string_that_is_shared_is_copied_when_it_is_taken_out() {
     let text = Str::from("x".repeat(1_000));
     let kept = text.clone();
-    assert_ne!(String::from(text).as_ptr(), kept.as_str().as_ptr());
+    let copy = String::from(text);
+    assert_ne!(copy.as_ptr(), kept.as_str().as_ptr());
     assert_eq!(kept.len(), 1_000);
 }
 
