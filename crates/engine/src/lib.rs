@@ -3,4 +3,6 @@
 pub mod groups;
 pub mod hash;
 pub mod marks;
+pub mod rolling;
 pub mod shuffle;
+pub mod state;
