@@ -180,4 +180,6 @@ impl StateStore {
 }
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod tests;
