@@ -7,4 +7,6 @@ pub mod hash;
 pub mod ledger;
 pub mod marks;
 pub mod replay;
+pub mod rolling;
 pub mod shuffle;
+pub mod state;
