@@ -55,13 +55,16 @@ fn rows_without_names_claim_none() {
 }
 
 #[test]
-fn a_writer_appends_and_adds_up_what_values_hold() {
+fn a_writer_appends_and_adds_up_what_values_hold_however_they_are_written() {
     let long = "x".repeat(100);
     let (mut values, mut heap_bytes) = (ints([0]), 5);
     let mut writer = RowWriter::new(&mut values, &mut heap_bytes);
     (long.as_str(), vec![1_u8, 2]).write(&mut writer);
     ("short", 1_i64).write(&mut writer);
-    assert_eq!(values.len(), 5);
-    assert_eq!(values[0], Value::Int(0));
-    assert_eq!(heap_bytes, 5 + 100 + 2);
+    [Value::from(long.as_str()), Value::Null].write(&mut writer);
+    writer.push(Value::from(vec![1_u8]));
+    writer.put("last");
+    let names: Vec<_> = values.iter().map(Value::type_name).collect();
+    assert_eq!(names, ["int", "string", "bytes", "string", "int", "string", "null", "bytes", "string"]);
+    assert_eq!(heap_bytes, 5 + 100 + 2 + 100 + 1);
 }
