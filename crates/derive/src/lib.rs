@@ -1,6 +1,6 @@
 //! `#[derive(Tuple)]`: a struct as a row of a stream.
 //!
-//! The work is in [`expand`], which maps syntax to syntax and is tested as such; this file only carries tokens in and out.
+//! The work is in `expand`, which maps syntax to syntax and is tested as such; this file only carries tokens in and out.
 
 mod attributes;
 mod expand;

@@ -50,9 +50,7 @@ macro_rules! values {
             #[inline]
             fn write(self, row: &mut RowWriter<'_>) {
                 let $own = self;
-                for value in $values {
-                    row.push(value);
-                }
+                row.extend($values);
             }
         }
     )+};

@@ -145,23 +145,28 @@ impl<'a> RowWriter<'a> {
         Self { values, heap_bytes }
     }
 
-    /// Appends a value.
+    /// Appends a value that there is already. What still has to become one is cheaper to [`put`](Self::put).
     #[inline]
     pub fn push(&mut self, value: Value) {
         *self.heap_bytes += value.heap_bytes();
         self.values.push(value);
     }
 
+    /// Appends values.
+    #[inline]
+    pub fn extend(&mut self, values: impl IntoIterator<Item = Value>) {
+        let first = self.values.len();
+        self.values.extend(values);
+        *self.heap_bytes += self.values[first..].iter().map(Value::heap_bytes).sum::<usize>();
+    }
+
     /// Appends what becomes of `item`.
     ///
-    /// Makes its place first, and nothing that can panic happens between the value and its place: a value that may have to be
-    /// dropped halfway lies in memory, and would be written twice.
+    /// Makes room first, and the value in its place then: one that exists while the buffer grows may have to be dropped, so it lies in
+    /// memory and is written twice.
     #[inline]
     pub fn put(&mut self, item: impl ToValue) {
-        self.values.push(Value::Null);
-        let Some(place) = self.values.last_mut() else { return };
-        // The null in its place holds nothing that would have to be dropped.
-        std::mem::forget(std::mem::replace(place, item.to_value()));
-        *self.heap_bytes += place.heap_bytes();
+        self.values.extend(std::iter::once_with(|| item.to_value()));
+        *self.heap_bytes += self.values.last().map_or(0, Value::heap_bytes);
     }
 }

@@ -104,24 +104,6 @@ impl Value {
         matches!(self, Self::Null)
     }
 
-    /// The text, if it is a string.
-    #[inline]
-    pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Self::Str(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The number, if it is an int.
-    #[inline]
-    pub fn as_i64(&self) -> Option<i64> {
-        match self {
-            Self::Int(number) => Some(*number),
-            _ => None,
-        }
-    }
-
     /// The number, if it is a float or an int. An int beyond 2⁵³ is rounded.
     #[inline]
     pub fn as_f64(&self) -> Option<f64> {
@@ -131,49 +113,36 @@ impl Value {
             _ => None,
         }
     }
+}
 
+macro_rules! accessors {
+    ($($(#[$doc:meta])* $name:ident: $variant:ident($payload:ident) => $type:ty, $result:expr;)+) => {
+        impl Value {$(
+            $(#[$doc])*
+            #[inline]
+            pub fn $name(&self) -> Option<$type> {
+                match self {
+                    Self::$variant($payload) => Some($result),
+                    _ => None,
+                }
+            }
+        )+}
+    };
+}
+
+accessors! {
     /// The truth value, if it is one.
-    #[inline]
-    pub fn as_bool(&self) -> Option<bool> {
-        match self {
-            Self::Bool(truth) => Some(*truth),
-            _ => None,
-        }
-    }
-
+    as_bool: Bool(truth) => bool, *truth;
+    /// The number, if it is an int.
+    as_i64: Int(number) => i64, *number;
+    /// The text, if it is a string.
+    as_str: Str(text) => &str, text;
     /// The bytes, if it is bytes.
-    #[inline]
-    pub fn as_bytes(&self) -> Option<&[u8]> {
-        match self {
-            Self::Bytes(bytes) => Some(bytes),
-            _ => None,
-        }
-    }
-
+    as_bytes: Bytes(bytes) => &[u8], bytes;
     /// The instant, if it is one.
-    #[inline]
-    pub fn as_timestamp(&self) -> Option<Timestamp> {
-        match self {
-            Self::Timestamp(instant) => Some(*instant),
-            _ => None,
-        }
-    }
-
+    as_timestamp: Timestamp(instant) => Timestamp, *instant;
     /// The items, if it is a list.
-    #[inline]
-    pub fn as_list(&self) -> Option<&[Value]> {
-        match self {
-            Self::List(items) => Some(items),
-            _ => None,
-        }
-    }
-
+    as_list: List(items) => &[Value], items;
     /// The entries, if it is a map.
-    #[inline]
-    pub fn as_map(&self) -> Option<&BTreeMap<Str, Value>> {
-        match self {
-            Self::Map(entries) => Some(entries),
-            _ => None,
-        }
-    }
+    as_map: Map(entries) => &BTreeMap<Str, Value>, entries;
 }

@@ -1,8 +1,10 @@
 //! `#[derive(Tuple)]`.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use squall_derive::Tuple;
-use squall_types::{FromTuple, IntoRow, KeyGroup, RowError, TaskId, Timestamp, Value};
+use squall_types::{Bytes, FromTuple, IntoRow, KeyGroup, RowError, Str, TaskId, Timestamp, Value};
 
 use super::{schema, written};
 
@@ -144,7 +146,66 @@ fn names_that_generated_code_uses_are_free_for_fields() {
     assert_eq!(read.ok(), Some(Awkward { row: 1, tuple: "a", self_: 2, values: 3 }));
 }
 
+/// A field of each kind.
+#[derive(Tuple, Debug, PartialEq, Clone)]
+#[tuple(crate = "squall_types")]
+struct Everything<'a> {
+    text: &'a str,
+    owned: String,
+    shared: Str,
+    raw: &'a [u8],
+    bytes: Bytes,
+    copied: Vec<u8>,
+    list: Vec<Option<i32>>,
+    map: BTreeMap<String, f64>,
+    any: Value,
+    borrowed: &'a Value,
+    truth: bool,
+    maybe: Option<&'a str>,
+}
+
+#[test]
+fn a_struct_may_have_fields_of_all_kinds() {
+    let any = Value::from(vec![1_i64]);
+    let everything = Everything {
+        text: "text",
+        owned: "owned".to_owned(),
+        shared: Str::new("shared"),
+        raw: &[1, 2],
+        bytes: vec![3].into(),
+        copied: vec![4],
+        list: vec![Some(5), None],
+        map: BTreeMap::from([("k".to_owned(), 0.5)]),
+        any: Value::Null,
+        borrowed: &any,
+        truth: true,
+        maybe: None,
+    };
+    let (row, _) = written(everything.clone());
+    let names: Vec<_> = row.iter().map(Value::type_name).collect();
+    let expected =
+        ["string", "string", "string", "bytes", "bytes", "bytes", "list", "map", "null", "list", "bool", "null"];
+    assert_eq!(names, expected);
+    assert_eq!(read::<Everything<'_>>(fields::<Everything<'_>>(), &row).expect("its own row"), everything);
+}
+
 proptest! {
+    #[test]
+    fn a_struct_is_found_among_other_fields_in_any_order(
+        order in Just(vec!["x", "word", "y", "n", "z"]).prop_shuffle(),
+        n in any::<i64>(),
+    ) {
+        let row: Vec<_> = order
+            .iter()
+            .map(|&name| match name {
+                "word" => Value::from("a"),
+                "n" => Value::Int(n),
+                _ => Value::Null,
+            })
+            .collect();
+        prop_assert_eq!(read::<Word<'_>>(&order, &row).expect("both fields"), Word { word: "a", n });
+    }
+
     #[test]
     fn a_struct_is_read_as_it_was_written(id in ".{0,40}", amount in -1e9..1e9, kind in any::<Option<u8>>(), at in any::<i64>()) {
         let order = Order { id, amount, r#type: kind, at: Timestamp::from_micros(at) };

@@ -1,6 +1,9 @@
 //! What can be emitted as a row.
 
-use squall_types::{IntoRow, KeyGroup, OwnedTuple, RowWriter, TaskId, Timestamp, Tuple, Value};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use proptest::prelude::*;
+use squall_types::{IntoRow, KeyGroup, OwnedTuple, RowWriter, TaskId, Timestamp, ToValue, Tuple, Value};
 
 use super::{schema, written};
 
@@ -55,13 +58,57 @@ fn rows_without_names_claim_none() {
 }
 
 #[test]
-fn a_writer_appends_and_adds_up_what_values_hold() {
+fn a_writer_appends_and_adds_up_what_values_hold_however_they_are_written() {
     let long = "x".repeat(100);
     let (mut values, mut heap_bytes) = (ints([0]), 5);
     let mut writer = RowWriter::new(&mut values, &mut heap_bytes);
     (long.as_str(), vec![1_u8, 2]).write(&mut writer);
     ("short", 1_i64).write(&mut writer);
-    assert_eq!(values.len(), 5);
-    assert_eq!(values[0], Value::Int(0));
-    assert_eq!(heap_bytes, 5 + 100 + 2);
+    [Value::from(long.as_str()), Value::Null].write(&mut writer);
+    writer.push(Value::from(vec![1_u8]));
+    writer.put("last");
+    let names: Vec<_> = values.iter().map(Value::type_name).collect();
+    assert_eq!(names, ["int", "string", "bytes", "string", "int", "string", "null", "bytes", "string"]);
+    assert_eq!(heap_bytes, 5 + 100 + 2 + 100 + 1);
+}
+
+/// A value whose making panics.
+struct Broken;
+
+impl ToValue for Broken {
+    fn to_value(self) -> Value {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn a_panic_while_a_value_is_made_leaves_the_values_before_it() {
+    let (mut values, mut heap_bytes) = (ints([1]), 0);
+    let row = (2_i64, Broken, 3_i64);
+    let panicked = catch_unwind(AssertUnwindSafe(|| row.write(&mut RowWriter::new(&mut values, &mut heap_bytes))));
+    assert!(panicked.is_err());
+    assert_eq!(values, ints([1, 2]));
+}
+
+proptest! {
+    #[test]
+    fn rows_of_a_batch_stand_one_after_the_other(rows in proptest::collection::vec((".{0,40}", any::<i64>()), 0..50)) {
+        let (mut values, mut heap_bytes) = (Vec::new(), 0);
+        for (word, n) in &rows {
+            (word.as_str(), *n).write(&mut RowWriter::new(&mut values, &mut heap_bytes));
+        }
+        let back: Vec<_> = values.chunks_exact(2).map(|row| (row[0].to_string(), row[1].as_i64().unwrap_or(0))).collect();
+        prop_assert_eq!(&back, &rows);
+        prop_assert_eq!(heap_bytes, values.iter().map(Value::heap_bytes).sum::<usize>());
+    }
+
+    #[test]
+    fn a_row_weighs_the_same_however_it_is_written(text in ".{0,60}", bytes in any::<Vec<u8>>()) {
+        let row = [Value::from(text.as_str()), Value::from(&bytes[..]), Value::from(vec![text.as_str()])];
+        let expected = (row.to_vec(), row.iter().map(Value::heap_bytes).sum());
+        prop_assert_eq!(&written(row.clone()), &expected);
+        prop_assert_eq!(&written(row.to_vec()), &expected);
+        prop_assert_eq!(&written(&row[..]), &expected);
+        prop_assert_eq!(&written((text.as_str(), bytes, vec![text.as_str()])), &expected);
+    }
 }

@@ -118,6 +118,39 @@ fn a_mismatch_names_both_types() {
     assert_eq!(Value::Null.get::<Vec<u8>>().expect_err("null is no bytes").expected, "bytes");
 }
 
+/// What `T` is called when a value isn't one.
+fn expected<T: for<'a> FromValue<'a>>() -> &'static str {
+    T::expected()
+}
+
+#[test]
+fn a_type_is_called_as_the_value_it_wants() {
+    assert_eq!(expected::<bool>(), Value::Bool(true).type_name());
+    assert_eq!(expected::<i64>(), Value::Int(0).type_name());
+    assert_eq!(expected::<f64>(), Value::Float(0.0).type_name());
+    assert_eq!(expected::<String>(), Value::from("").type_name());
+    assert_eq!(expected::<Str>(), expected::<String>());
+    assert_eq!(expected::<Bytes>(), Value::from(vec![0_u8]).type_name());
+    assert_eq!(expected::<Vec<u8>>(), expected::<Bytes>());
+    assert_eq!(expected::<Timestamp>(), Value::Timestamp(Timestamp::MIN).type_name());
+    assert_eq!(expected::<Vec<i64>>(), Value::from(vec![0_i64]).type_name());
+    assert_eq!(expected::<Vec<Vec<u8>>>(), expected::<Vec<i64>>());
+    assert_eq!(expected::<BTreeMap<String, i64>>(), expected::<Map>());
+    assert_eq!(expected::<Option<u16>>(), "int (u16)");
+}
+
+#[test]
+fn a_borrowed_type_reads_no_other_either() {
+    for value in each_type() {
+        let is = |name: &str| value.type_name() == name;
+        assert_eq!(<&str>::try_from(&value).is_ok(), is("string"));
+        assert_eq!(<&[u8]>::try_from(&value).is_ok(), is("bytes"));
+        assert_eq!(<&[Value]>::try_from(&value).is_ok(), is("list"));
+        assert_eq!(<&BTreeMap<Str, Value>>::try_from(&value).is_ok(), is("map"));
+        assert_eq!(value.get::<&Value>(), Ok(&value));
+    }
+}
+
 #[test]
 fn wide_integers_become_values_only_if_they_fit() {
     assert_eq!(Value::try_from(5_u64).ok(), Some(Value::Int(5)));

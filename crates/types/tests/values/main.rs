@@ -2,6 +2,7 @@
 
 mod binary;
 mod convert;
+mod embedded;
 mod json;
 mod order;
 mod show;
