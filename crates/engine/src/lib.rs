@@ -6,6 +6,7 @@ pub mod groups;
 pub mod hash;
 pub mod ledger;
 pub mod marks;
+pub mod plan;
 pub mod replay;
 pub mod rolling;
 pub mod shuffle;

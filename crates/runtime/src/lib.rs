@@ -1,1 +1,29 @@
-//! To be written.
+//! What runs a topology inside one process.
+//!
+//! A topology's executors are dealt to cores; the tasks of one component on one core make a *lane*: one inbox, one asynchronous
+//! task, shared output buffers. Bolts whose input may stay on the core are *chained*: the lane hands them its batches by
+//! reference. Decisions (where a row goes, when a root is done, who may be chained) are the engine's; here are the loops that
+//! await, the threads, and the metrics.
+//!
+//! Invariants:
+//! - nothing is dropped: a full inbox stops its senders, up to the spout;
+//! - what user code panics with stays within its task; the task starts anew and its lane goes on;
+//! - every thread and every task is owned by the [`Slot`], which sees it end or says that it couldn't.
+
+mod api;
+mod clock;
+pub mod inbox;
+mod lane;
+pub mod metrics;
+mod panics;
+mod slot;
+mod token;
+
+pub use api::{
+    AsyncBolt, AsyncCollector, Bolt, BoltContext, Collector, ContextError, Declarer, EmitError, Emitter, Failure,
+    Logger, Next, Result, Spout, SpoutCollector, SpoutContext, SpoutWaker, StreamHandle, TaskInfo,
+};
+pub use clock::Clock;
+pub use lane::CustomGrouping;
+pub use slot::{Books, Code, GroupingFactory, Monitor, Options, Program, Slot, StartError};
+pub use token::Token;

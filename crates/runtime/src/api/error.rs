@@ -1,0 +1,70 @@
+//! What user code returns when a tuple can't be done.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt;
+
+/// Any error, as a component returns it. `?` makes one of every error type, and of a plain message.
+pub struct Failure {
+    source: Box<dyn std::error::Error + Send + Sync>,
+    backtrace: Backtrace,
+}
+
+impl Failure {
+    /// The error itself.
+    pub fn source(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        &*self.source
+    }
+
+    /// The error and its causes, outermost first, joined by `: `.
+    pub fn chain(&self) -> String {
+        let mut text = self.source.to_string();
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+
+    /// Where the error was made a failure, if `RUST_BACKTRACE` asks for it.
+    pub fn backtrace(&self) -> Option<String> {
+        (self.backtrace.status() == BacktraceStatus::Captured).then(|| self.backtrace.to_string())
+    }
+}
+
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Failure {
+    #[cold]
+    fn from(error: E) -> Self {
+        Self { source: error.into(), backtrace: Backtrace::capture() }
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.chain())
+    }
+}
+
+/// What a component's methods return.
+pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_names_every_cause_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("row 7 is no number")]
+        struct Outer(#[source] std::num::ParseIntError);
+
+        let inner = "x".parse::<i32>().expect_err("x is no number");
+        assert_eq!(Failure::from(Outer(inner)).chain(), "row 7 is no number: invalid digit found in string");
+    }
+
+    #[test]
+    fn a_plain_message_is_a_failure() {
+        assert_eq!(Failure::from("no such city").chain(), "no such city");
+    }
+}

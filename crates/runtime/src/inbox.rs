@@ -1,0 +1,293 @@
+//! A lane's inbox: bounded in rows and bytes, with parcels' buffers going back to their senders.
+//!
+//! Invariants:
+//! - a parcel holds its credit until the receiver comes back for the next one, so what is being worked on counts as queued;
+//! - a parcel over the bound passes alone; parcels sent with [`Inbox::push`] have no bound and are served first;
+//! - no lock is held across an await or while a waker is called;
+//! - senders that wait are woken together once half of the bound is free, so they don't take turns batch by batch.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::time::{Instant, sleep_until};
+
+/// What an inbox carries.
+pub trait Parcel: Default {
+    /// Rows, for the bound.
+    fn rows(&self) -> usize;
+    /// Bytes, for the bound.
+    fn bytes(&self) -> usize;
+    /// Empties it; its buffers are used again.
+    fn recycle(&mut self);
+}
+
+/// How much an inbox takes before its senders wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// Rows, while rows are cheap: fewer if that many take more than `work_ns`.
+    pub rows: usize,
+    /// Bytes.
+    pub bytes: usize,
+    /// Nanoseconds of work to keep queued at the most, but never less than one batch.
+    pub work_ns: u64,
+}
+
+impl Bound {
+    /// The least that the bound in rows shrinks to.
+    const MIN_ROWS: usize = 64;
+    /// Recycled parcels kept.
+    const SPARE: usize = 8;
+    /// 4,096 rows, 8 MiB, 2 ms of work.
+    pub const DEFAULT: Self = Self { rows: 4_096, bytes: 8 << 20, work_ns: 2_000_000 };
+
+    fn rows_at(&self, row_cost_ns: u32) -> usize {
+        match u64::from(row_cost_ns) {
+            0 => self.rows,
+            cost => usize::try_from(self.work_ns / cost).unwrap_or(usize::MAX).clamp(Self::MIN_ROWS, self.rows),
+        }
+    }
+}
+
+struct State<T> {
+    queue: VecDeque<T>,
+    urgent: VecDeque<T>,
+    spare: Vec<T>,
+    /// Rows and bytes queued or being worked on.
+    rows: usize,
+    bytes: usize,
+    /// Parcels ever put in.
+    pushed: u64,
+    receiver: Option<Waker>,
+    waiting: Vec<Waker>,
+    notified: bool,
+    /// The receiver has nothing to do and has sent all that it had.
+    idle: bool,
+    closed: bool,
+}
+
+/// A queue with one receiver and any number of senders.
+pub struct Inbox<T> {
+    state: Mutex<State<T>>,
+    bound: Bound,
+    /// Rows queued or being worked on, for senders that choose by load.
+    queued_rows: AtomicU32,
+    row_cost_ns: AtomicU32,
+    blocked_ns: AtomicU64,
+}
+
+/// What the coordinator sees of an inbox: whether its receiver rests, and how many parcels it was ever sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// Nothing queued, nothing under way, everything sent.
+    pub idle: bool,
+    /// Parcels ever put in.
+    pub pushed: u64,
+}
+
+impl<T: Parcel> Inbox<T> {
+    /// An empty inbox.
+    pub fn new(bound: Bound) -> Self {
+        Self {
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                urgent: VecDeque::new(),
+                spare: Vec::new(),
+                rows: 0,
+                bytes: 0,
+                pushed: 0,
+                receiver: None,
+                waiting: Vec::new(),
+                notified: false,
+                idle: false,
+                closed: false,
+            }),
+            bound,
+            queued_rows: AtomicU32::new(0),
+            row_cost_ns: AtomicU32::new(0),
+            blocked_ns: AtomicU64::new(0),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // A panic can't happen while the lock is held: nothing of the user's runs under it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fits(&self, state: &State<T>, rows: usize, bytes: usize) -> bool {
+        let most = self.bound.rows_at(self.row_cost_ns.load(Relaxed));
+        state.rows == 0 || state.rows + rows <= most && state.bytes + bytes <= self.bound.bytes || state.closed
+    }
+
+    /// Puts a parcel in if there is room, and takes an empty one in exchange.
+    ///
+    /// # Errors
+    /// There is no room: the parcel comes back.
+    pub fn try_send(&self, parcel: T) -> Result<T, T> {
+        let state = self.lock();
+        if !self.fits(&state, parcel.rows(), parcel.bytes()) {
+            return Err(parcel);
+        }
+        Ok(self.put(state, parcel, false))
+    }
+
+    /// Puts a parcel in, whatever the bound; it is served before bounded ones. Returns an empty one in exchange.
+    pub fn push(&self, parcel: T) -> T {
+        self.put(self.lock(), parcel, true)
+    }
+
+    fn put(&self, mut state: MutexGuard<'_, State<T>>, parcel: T, urgent: bool) -> T {
+        let spare = state.spare.pop().unwrap_or_default();
+        if state.closed {
+            return spare;
+        }
+        state.rows += parcel.rows();
+        state.bytes += parcel.bytes();
+        state.pushed += 1;
+        state.idle = false;
+        self.queued_rows.store(u32::try_from(state.rows).unwrap_or(u32::MAX), Relaxed);
+        if urgent {
+            state.urgent.push_back(parcel)
+        } else {
+            state.queue.push_back(parcel)
+        }
+        let receiver = state.receiver.take();
+        drop(state);
+        if let Some(waker) = receiver {
+            waker.wake();
+        }
+        spare
+    }
+
+    /// Waits until there may be room for so many rows and bytes.
+    pub async fn room_for(&self, rows: usize, bytes: usize) {
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if self.fits(&state, rows, bytes) {
+                return Poll::Ready(());
+            }
+            if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                state.waiting.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Gives back the credit of a parcel that is done, with its buffers.
+    pub fn done(&self, rows: usize, bytes: usize, mut parcel: T) {
+        parcel.recycle();
+        let mut state = self.lock();
+        state.rows -= rows;
+        state.bytes -= bytes;
+        self.queued_rows.store(u32::try_from(state.rows).unwrap_or(u32::MAX), Relaxed);
+        if state.spare.len() < Bound::SPARE {
+            state.spare.push(parcel);
+        }
+        let half = self.bound.rows_at(self.row_cost_ns.load(Relaxed)) / 2;
+        if !state.waiting.is_empty() && (state.rows <= half && state.bytes <= self.bound.bytes / 2) {
+            let waiting = std::mem::take(&mut state.waiting);
+            drop(state);
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// The next parcel, if there is one.
+    pub fn take(&self) -> Option<T> {
+        let mut state = self.lock();
+        state.urgent.pop_front().or_else(|| state.queue.pop_front())
+    }
+
+    /// Waits until there is a parcel, someone calls [`notify`](Self::notify), or the deadline passes. `resting` says that the
+    /// receiver has nothing under way.
+    pub async fn wait(&self, deadline: Option<Instant>, resting: bool) {
+        let ready = poll_fn(|cx| self.poll_ready(cx, resting));
+        match deadline {
+            None => ready.await,
+            Some(deadline) => tokio::select! {
+                biased;
+                () = ready => {}
+                () = sleep_until(deadline) => {}
+            },
+        }
+    }
+
+    /// Ready when there is a parcel or a notification; otherwise wakes the task then.
+    pub fn poll_ready(&self, cx: &mut Context<'_>, resting: bool) -> Poll<()> {
+        let mut state = self.lock();
+        if std::mem::take(&mut state.notified) || !state.queue.is_empty() || !state.urgent.is_empty() {
+            state.idle = false;
+            return Poll::Ready(());
+        }
+        state.idle = resting;
+        match &mut state.receiver {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Wakes the receiver without a parcel.
+    pub fn notify(&self) {
+        let mut state = self.lock();
+        state.notified = true;
+        let receiver = state.receiver.take();
+        drop(state);
+        if let Some(waker) = receiver {
+            waker.wake();
+        }
+    }
+
+    /// Lets every sender pass and drops what it sends: the receiver is gone.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.idle = true;
+        state.queue.clear();
+        state.urgent.clear();
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether the receiver rests.
+    pub fn rest(&self) -> Rest {
+        let state = self.lock();
+        Rest {
+            idle: state.idle && !state.notified && state.queue.is_empty() && state.urgent.is_empty(),
+            pushed: state.pushed,
+        }
+    }
+
+    /// Rows queued or being worked on.
+    pub fn queued_rows(&self) -> u32 {
+        self.queued_rows.load(Relaxed)
+    }
+
+    /// The bound in rows, as it is now.
+    pub fn bound_rows(&self) -> u32 {
+        u32::try_from(self.bound.rows_at(self.row_cost_ns.load(Relaxed))).unwrap_or(u32::MAX)
+    }
+
+    /// What a row costs the receiver, in nanoseconds; 0 while unknown.
+    pub fn row_cost_ns(&self) -> u32 {
+        self.row_cost_ns.load(Relaxed)
+    }
+
+    /// Says what a row costs.
+    pub fn set_row_cost_ns(&self, ns: u32) {
+        self.row_cost_ns.store(ns, Relaxed);
+    }
+
+    /// Adds to the time that senders have waited for this inbox.
+    pub fn add_blocked_ns(&self, ns: u64) {
+        self.blocked_ns.fetch_add(ns, Relaxed);
+    }
+
+    /// How long senders have waited for this inbox, in nanoseconds, all of them added up.
+    pub fn blocked_ns(&self) -> u64 {
+        self.blocked_ns.load(Relaxed)
+    }
+}

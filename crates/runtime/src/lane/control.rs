@@ -1,0 +1,122 @@
+//! What the coordinator tells all lanes of a slot.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::token::Notify;
+
+/// What lanes do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Phase {
+    /// Components get ready; nothing flows.
+    Preparing,
+    /// Spouts pause.
+    Inactive,
+    /// Everything flows.
+    Active,
+    /// Spouts have ended; what is in flight finishes.
+    Draining,
+    /// Lanes end.
+    Stopping,
+}
+
+impl Phase {
+    fn from_bits(bits: u8) -> Self {
+        match bits {
+            0 => Self::Preparing,
+            1 => Self::Inactive,
+            2 => Self::Active,
+            3 => Self::Draining,
+            _ => Self::Stopping,
+        }
+    }
+}
+
+/// The slot's phase, and the pressure of its cycles.
+pub struct Control {
+    phase: AtomicU8,
+    /// Rows queued on edges that close a cycle, and how many of them hold the spouts.
+    feedback_rows: AtomicI64,
+    holding: AtomicBool,
+    feedback_limit: i64,
+    /// Spout lanes that may still emit.
+    spout_lanes: AtomicUsize,
+    ended: tokio::sync::Notify,
+    lanes: Mutex<Vec<Arc<dyn Notify>>>,
+}
+
+impl Control {
+    /// A slot that prepares.
+    pub fn new(feedback_limit: usize) -> Self {
+        Self {
+            phase: AtomicU8::new(Phase::Preparing as u8),
+            feedback_rows: AtomicI64::new(0),
+            holding: AtomicBool::new(false),
+            feedback_limit: i64::try_from(feedback_limit).unwrap_or(i64::MAX),
+            spout_lanes: AtomicUsize::new(0),
+            ended: tokio::sync::Notify::new(),
+            lanes: Mutex::default(),
+        }
+    }
+
+    /// Counts a lane whose spouts may emit.
+    pub fn add_spout_lane(&self) {
+        self.spout_lanes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A lane's spouts will never emit again.
+    pub fn spout_lane_ended(&self) {
+        self.spout_lanes.fetch_sub(1, Ordering::AcqRel);
+        self.ended.notify_waiters();
+    }
+
+    /// Returns once no spout will emit again.
+    pub async fn spouts_ended(&self) {
+        loop {
+            let notified = self.ended.notified();
+            if self.spout_lanes.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Has a lane woken when something changes.
+    pub fn enlist(&self, lane: Arc<dyn Notify>) {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
+    }
+
+    /// The phase.
+    pub fn phase(&self) -> Phase {
+        Phase::from_bits(self.phase.load(Ordering::Acquire))
+    }
+
+    /// Changes the phase and wakes all lanes. Draining and stopping are not gone back on.
+    pub fn set_phase(&self, phase: Phase) {
+        let keep = |now: u8| (now < Phase::Draining as u8 || phase as u8 > now).then_some(phase as u8);
+        if self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, keep).is_ok() {
+            self.wake_all();
+        }
+    }
+
+    fn wake_all(&self) {
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        lanes.iter().for_each(|lane| lane.notify());
+    }
+
+    /// Rows were put on (or, negative, taken off) an edge that closes a cycle.
+    pub fn add_feedback(&self, rows: i64) {
+        let now = self.feedback_rows.fetch_add(rows, Ordering::AcqRel) + rows;
+        if now > self.feedback_limit {
+            self.holding.store(true, Ordering::Release);
+        } else if now <= self.feedback_limit / 2 && self.holding.swap(false, Ordering::AcqRel) {
+            self.wake_all();
+        }
+    }
+
+    /// Whether cycles are so full that spouts wait.
+    pub fn holds_spouts(&self) -> bool {
+        self.holding.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,33 @@
+//! Lanes: what runs the tasks of one component on one core, and the chain of bolts behind them.
+
+mod acks;
+mod async_lane;
+mod bolt_lane;
+mod chain;
+mod control;
+mod emits;
+mod heads;
+mod node;
+mod outputs;
+mod router;
+mod scatter;
+mod spout_cell;
+mod spout_lane;
+mod target;
+mod threaded_spout;
+
+pub(crate) use acks::{AckBatch, AckOut, AckRoutes};
+pub(crate) use async_lane::{AsyncFactory, AsyncLane, AsyncParts, AsyncTask, prepare as prepare_async};
+pub(crate) use bolt_lane::{BoltLane, Marks, Tick};
+pub(crate) use chain::{Chain, Intake};
+pub(crate) use control::{Control, Phase};
+pub(crate) use emits::Emits;
+pub(crate) use heads::{Heads, NO_HEAD};
+pub(crate) use node::{BoltFactory, Node, TaskCell};
+pub(crate) use outputs::{BATCH, Origin, OutStream, Outputs};
+pub use router::CustomGrouping;
+pub(crate) use router::Router;
+pub(crate) use spout_cell::{MakeSpout, SpoutCell, SpoutParts, SpoutTask};
+pub(crate) use spout_lane::SpoutLane;
+pub(crate) use target::{Edge, Place, Target};
+pub(crate) use threaded_spout::ThreadedSpout;

@@ -1,0 +1,439 @@
+//! The tasks of one bolt in one lane, and what they emit.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use squall_engine::backoff::RestartPolicy;
+use squall_engine::ledger::FailureKind;
+use squall_engine::state::StateStore;
+use squall_types::{Anchor, EdgeId, KeyGroup, Schema, TaskId, Timestamp, Tuple, Value};
+
+use super::acks::AckOut;
+use super::heads::Heads;
+use super::outputs::{BATCH, Outputs};
+use super::target::{Blocked, FlushPolicy};
+use crate::api::{Bolt, BoltContext, Collector, Failure, Row, TaskInfo};
+use crate::clock::Clock;
+use crate::metrics::{NodeMetrics, UserMetrics};
+use crate::token::Returns;
+
+/// Makes a bolt, for each task and for each start.
+pub type BoltFactory = Arc<dyn Fn() -> Box<dyn Bolt> + Send + Sync>;
+
+/// One task: its code, its state, and the counts of the run under way.
+pub struct TaskCell {
+    pub info: TaskInfo,
+    bolt: Box<dyn Bolt>,
+    state: StateStore,
+    restart: RestartPolicy,
+    run: RunCounts,
+}
+
+/// What a task did in the run under way.
+#[derive(Default)]
+pub struct RunCounts {
+    pub rows: u64,
+    pub emitted: u64,
+    pub transferred: u64,
+    pub acked: u64,
+    pub failed: u64,
+}
+
+impl TaskCell {
+    /// A task that isn't prepared yet.
+    pub fn new(info: TaskInfo, bolt: Box<dyn Bolt>, state: StateStore) -> Self {
+        Self { info, bolt, state, restart: RestartPolicy::default(), run: RunCounts::default() }
+    }
+}
+
+/// The rows that a node works on.
+pub struct Rows<'a> {
+    pub values: &'a [Value],
+    pub schema: &'a Arc<Schema>,
+    pub rows: usize,
+}
+
+/// Where a row belongs.
+#[derive(Clone, Copy)]
+pub struct At {
+    pub task: u16,
+    pub group: KeyGroup,
+    pub source: TaskId,
+    pub head: u32,
+}
+
+/// How a stretch of rows ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stretch {
+    /// All rows that were asked for are done.
+    Done,
+    /// Enough was emitted to be routed first.
+    Full,
+    /// A task has panicked and starts again no earlier than this, in nanoseconds.
+    Restarting(u64),
+}
+
+/// A bolt in a lane.
+pub struct Node {
+    pub tasks: Vec<TaskCell>,
+    pub outputs: Outputs,
+    pub metrics: Arc<NodeMetrics>,
+    pub user_metrics: UserMetrics,
+    factory: Option<BoltFactory>,
+    returns: Arc<Returns>,
+    index: u16,
+    /// The next row to do, of the rows under way.
+    pub cursor: usize,
+    /// A task whose new instance isn't prepared yet.
+    unprepared: Option<usize>,
+    /// What a row costs, in nanoseconds: a moving average, 0 while unknown.
+    pub row_cost_ns: u64,
+    more: Vec<Anchor>,
+}
+
+impl Node {
+    /// A bolt's tasks and outputs, as the `index`th node of its chain. A spout's outputs are a node without tasks.
+    pub fn new(
+        index: u16,
+        tasks: Vec<TaskCell>,
+        outputs: Outputs,
+        factory: Option<BoltFactory>,
+        returns: Arc<Returns>,
+        (metrics, user_metrics): (Arc<NodeMetrics>, UserMetrics),
+    ) -> Self {
+        Self {
+            tasks,
+            outputs,
+            metrics,
+            user_metrics,
+            factory,
+            returns,
+            index,
+            cursor: 0,
+            unprepared: None,
+            row_cost_ns: 0,
+            more: Vec::new(),
+        }
+    }
+
+    /// Prepares all tasks.
+    ///
+    /// # Errors
+    /// The first task that can't be, with what it said.
+    pub fn prepare(&mut self, clock: &Clock) -> Result<(), (TaskInfo, Failure)> {
+        for task in 0..self.tasks.len() {
+            self.prepare_one(task, clock).map_err(|failure| (self.tasks[task].info.clone(), failure))?;
+        }
+        Ok(())
+    }
+
+    fn prepare_one(&mut self, task: usize, clock: &Clock) -> Result<(), Failure> {
+        let cell = &mut self.tasks[task];
+        let mut context =
+            BoltContext { info: &cell.info, clock, metrics: &self.user_metrics, state: Some(&mut cell.state) };
+        let bolt = &mut cell.bolt;
+        catch_unwind(AssertUnwindSafe(|| bolt.prepare(&mut context)))
+            .unwrap_or_else(|panic| Err(crate::panics::take_failure(&*panic)))
+    }
+
+    /// Rows that fit into a stretch of 100 µs.
+    pub fn stretch_rows(&self) -> usize {
+        const STRETCH_NS: u64 = 100_000;
+        match self.row_cost_ns {
+            0 => 1,
+            cost => usize::try_from(STRETCH_NS / cost).unwrap_or(BATCH).clamp(1, BATCH),
+        }
+    }
+
+    /// Does rows from the cursor on, a stretch at the most.
+    pub fn run(
+        &mut self,
+        rows: &Rows<'_>,
+        locate: impl Fn(usize) -> At,
+        heads: &mut Heads,
+        acks: &mut AckOut,
+        (clock, now_ns): (&Clock, u64),
+    ) -> Stretch {
+        if let Some(task) = self.unprepared
+            && let Some(until) = self.restart_again(task, clock, now_ns)
+        {
+            return Stretch::Restarting(until);
+        }
+        let end = rows.rows.min(self.cursor + self.stretch_rows());
+        loop {
+            let caught =
+                catch_unwind(AssertUnwindSafe(|| self.run_rows(rows, end, &locate, heads, acks, (clock, now_ns))));
+            match caught {
+                Ok(stretch) => return stretch,
+                Err(panic) => {
+                    let at = locate(self.cursor);
+                    heads.fail(at.head, FailureKind::Failed);
+                    self.outputs.withdraw(acks);
+                    self.tasks[usize::from(at.task)].run.failed += 1;
+                    self.tasks[usize::from(at.task)].run.rows += 1;
+                    self.cursor += 1;
+                    if let Some(until) = self.panicked(usize::from(at.task), &*panic, clock) {
+                        return Stretch::Restarting(until);
+                    }
+                }
+            }
+        }
+    }
+
+    fn run_rows(
+        &mut self,
+        rows: &Rows<'_>,
+        end: usize,
+        locate: &impl Fn(usize) -> At,
+        heads: &mut Heads,
+        acks: &mut AckOut,
+        (clock, run_ns): (&Clock, u64),
+    ) -> Stretch {
+        let width = rows.schema.fields().len();
+        let has_further = !heads.more.is_empty();
+        while self.cursor < end {
+            if self.outputs.appended >= BATCH {
+                return Stretch::Full;
+            }
+            let at = locate(self.cursor);
+            let cell = &mut self.tasks[usize::from(at.task)];
+            self.outputs.begin();
+            if has_further || !self.more.is_empty() {
+                self.more.clear();
+                heads.further(at.head, &mut self.more);
+            }
+            let anchor = heads.get(at.head);
+            let row = Row { head: at.head, anchor, sum: EdgeId::ZERO, group: at.group, source: at.task, kept: false };
+            let mut collector = Collector {
+                outputs: &mut self.outputs,
+                heads,
+                state: &mut cell.state,
+                clock,
+                returns: &self.returns,
+                run_ns,
+                node: self.index,
+                row,
+                more: &mut self.more,
+            };
+            let tuple = Tuple::new(&rows.values[self.cursor * width..][..width], rows.schema, at.source, at.group);
+            let result = cell.bolt.execute(&tuple, &mut collector);
+            let (sum, kept) = (collector.row.sum, collector.row.kept);
+            cell.run.rows += 1;
+            if result.is_err() || self.outputs.error.is_some() || heads.has_failed(at.head) {
+                self.failed(usize::from(at.task), at.head, result, heads, acks);
+            } else {
+                heads.add_sum(at.head, sum);
+                if !self.more.is_empty() {
+                    heads.add_further(at.head, &self.more);
+                }
+                cell.run.emitted += u64::from(self.outputs.emitted());
+                cell.run.acked += u64::from(!kept && anchor.root.is_some());
+            }
+            self.cursor += 1;
+        }
+        Stretch::Done
+    }
+
+    /// A call failed: withdraws what it emitted, fails its head, keeps the error.
+    #[cold]
+    fn failed(&mut self, task: usize, head: u32, result: Result<(), Failure>, heads: &mut Heads, acks: &mut AckOut) {
+        let emitted = self.outputs.error.take().map(Failure::from);
+        self.outputs.withdraw(acks);
+        self.tasks[task].run.failed += 1;
+        if !heads.has_failed(head) {
+            heads.fail(head, FailureKind::Failed);
+        }
+        if let Some(failure) = result.err().or(emitted) {
+            self.keep_error(task, &failure, false);
+        }
+    }
+
+    /// Counts an error of a task, and keeps it.
+    pub fn keep_error(&self, task: usize, failure: &Failure, panic: bool) {
+        let info = &self.tasks[task].info;
+        let what = failure.chain();
+        if panic {
+            tracing::error!(component = %info.component, task = info.task.get(), error = what, "a task panicked");
+        } else {
+            tracing::debug!(component = %info.component, task = info.task.get(), error = what, "a tuple failed");
+        }
+        let mut metrics = self.metrics.tasks();
+        let errors = &mut metrics[task].errors;
+        if panic {
+            errors.panics += 1
+        } else {
+            errors.failures += 1
+        }
+        errors.last = Some(what);
+        errors.backtrace = failure.backtrace();
+    }
+
+    /// A task panicked: it starts again, at once or after a while. Returns when, in that case.
+    #[cold]
+    fn panicked(&mut self, task: usize, panic: &(dyn Any + Send), clock: &Clock) -> Option<u64> {
+        self.keep_error(task, &crate::panics::take_failure(panic), true);
+        self.start_anew(task);
+        let now_ns = clock.now_ns();
+        match self.tasks[task].restart.after_panic(now_ns) {
+            0 => self.restart_again(task, clock, now_ns),
+            delay => Some(now_ns + delay),
+        }
+    }
+
+    fn start_anew(&mut self, task: usize) {
+        if let Some(factory) = &self.factory {
+            // Dropping the broken instance, or making the new one, may panic too: both are the user's code.
+            let made = catch_unwind(AssertUnwindSafe(|| self.tasks[task].bolt = factory()));
+            if let Err(panic) = made {
+                self.keep_error(task, &crate::panics::take_failure(&*panic), true);
+            }
+        }
+        self.unprepared = Some(task);
+        self.metrics.tasks()[task].restarts += 1;
+    }
+
+    /// Prepares the task's new instance. Returns when to try again if that fails.
+    fn restart_again(&mut self, task: usize, clock: &Clock, now_ns: u64) -> Option<u64> {
+        match self.prepare_one(task, clock) {
+            Ok(()) => {
+                self.unprepared = None;
+                None
+            }
+            Err(failure) => {
+                self.keep_error(task, &failure, false);
+                let delay = self.tasks[task].restart.after_panic(now_ns).max(RestartPolicy::FIRST_NS);
+                Some(now_ns + delay)
+            }
+        }
+    }
+
+    /// Stops a task as if it had panicked: what a fault injection does.
+    pub fn kill(&mut self, task: usize, clock: &Clock) -> Option<u64> {
+        self.start_anew(task);
+        self.restart_again(task, clock, clock.now_ns())
+    }
+
+    /// Gives every task a tick.
+    pub fn tick(&mut self, heads: &mut Heads, acks: &mut AckOut, clock: &Clock) {
+        self.call_all(heads, acks, clock, |bolt, out| bolt.tick(out));
+    }
+
+    /// Tells every task that the watermark has risen.
+    pub fn watermark(&mut self, to: Timestamp, heads: &mut Heads, acks: &mut AckOut, clock: &Clock) {
+        self.call_all(heads, acks, clock, |bolt, out| bolt.watermark(to, out));
+    }
+
+    fn call_all(
+        &mut self,
+        heads: &mut Heads,
+        acks: &mut AckOut,
+        clock: &Clock,
+        call: impl Fn(&mut dyn Bolt, &mut Collector<'_>) -> Result<(), Failure>,
+    ) {
+        let run_ns = clock.now_ns();
+        for task in 0..self.tasks.len() {
+            let cell = &mut self.tasks[task];
+            self.outputs.begin();
+            self.more.clear();
+            let mut collector = Collector {
+                outputs: &mut self.outputs,
+                heads,
+                state: &mut cell.state,
+                clock,
+                returns: &self.returns,
+                run_ns,
+                node: self.index,
+                row: Row::none(u16::try_from(task).expect("tasks fit u16")),
+                more: &mut self.more,
+            };
+            let bolt = &mut *cell.bolt;
+            match catch_unwind(AssertUnwindSafe(|| call(bolt, &mut collector))) {
+                Ok(result) => {
+                    let emitted = self.outputs.error.take().map(Failure::from);
+                    if let Some(failure) = result.err().or(emitted) {
+                        self.outputs.withdraw(acks);
+                        self.keep_error(task, &failure, false);
+                    } else {
+                        self.tasks[task].run.emitted += u64::from(self.outputs.emitted());
+                    }
+                }
+                Err(panic) => {
+                    self.outputs.withdraw(acks);
+                    // A start that must wait is taken up by the next run.
+                    let _ = self.panicked(task, &*panic, clock);
+                }
+            }
+        }
+    }
+
+    /// Routes what was emitted on streams that leave the chain at once, or on all.
+    pub fn route(&mut self, now_ns: u64, acks: &mut AckOut, chained_too: bool) {
+        let tasks = &mut self.tasks;
+        let mut spout_transfers = 0;
+        self.outputs.route(now_ns, acks, chained_too, |task, copies| match tasks.get_mut(usize::from(task)) {
+            Some(cell) => cell.run.transferred += copies,
+            None => spout_transfers += copies,
+        });
+        if spout_transfers > 0 {
+            let mut metrics = self.metrics.tasks();
+            if let Some(first) = metrics.first_mut() {
+                first.transferred += spout_transfers;
+            }
+        }
+    }
+
+    /// Books a stretch that took `spent_ns`; the rows' batch was handed over at `sent_ns`.
+    pub fn book(&mut self, spent_ns: u64, sent_ns: Option<u64>, now_ns: u64) {
+        let rows: u64 = self.tasks.iter().map(|cell| cell.run.rows).sum();
+        let per_row = spent_ns / rows.max(1);
+        if rows > 0 {
+            self.row_cost_ns = average(self.row_cost_ns, per_row.max(1));
+        }
+        let mut metrics = self.metrics.tasks();
+        for (cell, task) in self.tasks.iter_mut().zip(metrics.iter_mut()) {
+            let run = std::mem::take(&mut cell.run);
+            task.emitted += run.emitted;
+            task.transferred += run.transferred;
+            if run.rows == 0 {
+                continue;
+            }
+            task.executed += run.rows;
+            task.acked += run.acked;
+            task.failed += run.failed;
+            task.busy_ns += per_row * run.rows;
+            task.execute.record(per_row, run.rows);
+            if let Some(sent) = sent_ns {
+                task.process.record(now_ns.saturating_sub(sent), run.rows);
+            }
+        }
+    }
+
+    /// Ends all tasks in an orderly way.
+    pub fn cleanup(&mut self) {
+        for task in 0..self.tasks.len() {
+            let bolt = &mut *self.tasks[task].bolt;
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| bolt.cleanup())) {
+                self.keep_error(task, &crate::panics::take_failure(&*panic), true);
+            }
+        }
+    }
+}
+
+/// A moving average that forgets half within about six values.
+fn average(old: u64, new: u64) -> u64 {
+    if old == 0 { new } else { (old * 7 + new) / 8 }
+}
+
+impl Node {
+    /// Sends what the policy asks for. Says whom it couldn't send to.
+    pub fn flush(&mut self, now_ns: u64, policy: FlushPolicy) -> Option<Blocked> {
+        let mut transferred = 0;
+        let blocked = self.outputs.flush(now_ns, policy, |_, copies| transferred += copies);
+        if transferred > 0 {
+            // Only streams of a single task wait until they are flushed.
+            self.metrics.tasks()[0].transferred += transferred;
+        }
+        blocked
+    }
+}

@@ -1,0 +1,203 @@
+//! Scattering a run's rows over the lanes that they go to.
+
+use squall_engine::edges::EdgeIds;
+use squall_types::{Anchor, KeyGroup, Route, Value};
+
+use super::acks::AckOut;
+use super::outputs::OutStream;
+use super::router::Router;
+use super::target::Edge;
+
+/// Routes all rows of a stream. The last edge takes the values; the ones before it copies.
+pub fn scatter(
+    stream: &mut OutStream,
+    ids: &mut EdgeIds,
+    tracked: bool,
+    now_ns: u64,
+    acks: &mut AckOut,
+    count: &mut impl FnMut(u16, u64),
+) {
+    let mut edges = std::mem::take(&mut stream.edges);
+    if let Some((last, others)) = edges.split_last_mut() {
+        for (index, edge) in others.iter_mut().enumerate() {
+            copy_all(stream, index, edge, ids, tracked, now_ns, acks, count);
+        }
+        let plain = stream.more_anchors.is_empty();
+        match &mut last.router {
+            Router::Fields { .. } | Router::PartialKey { .. } if plain => {
+                move_keyed(stream, last, tracked, now_ns, count)
+            }
+            Router::Shuffle(_) | Router::Global if plain => move_runs(stream, last, tracked, now_ns, count),
+            _ => {
+                let index = others.len();
+                copy_all(stream, index, last, ids, tracked, now_ns, acks, count);
+                // What is left of each row's edge belongs to no copy.
+                stream.anchors.iter().for_each(|anchor| acks.ack(*anchor));
+                stream.more_anchors.iter().for_each(|(_, anchor)| acks.ack(*anchor));
+            }
+        }
+    }
+    stream.edges = edges;
+}
+
+fn source(sources: &[u16], row: usize) -> u16 {
+    sources.get(row).copied().unwrap_or(0)
+}
+
+/// Moves each row to the task that owns its key.
+fn move_keyed(stream: &mut OutStream, edge: &mut Edge, tracked: bool, now_ns: u64, count: &mut impl FnMut(u16, u64)) {
+    let width = stream.schema.fields().len();
+    let rows = stream.rows as usize;
+    edge.targets.iter_mut().for_each(|target| target.open(now_ns));
+    let anchors = if tracked { &stream.anchors[..rows] } else { &[] };
+    let mut values = stream.values.drain(..);
+    for row in 0..rows {
+        let Some((task, group)) = edge.router.keyed(&values.as_slice()[..width]) else { return };
+        let place = edge.places[usize::from(task)];
+        let target = &mut edge.targets[usize::from(place.target)];
+        for value in values.by_ref().take(width) {
+            target.batch.heap_bytes += value.heap_bytes();
+            target.batch.values.push(value);
+        }
+        let source = source(&stream.sources, row);
+        target.push(anchors.get(row).copied(), Some(Route { task: place.task, group, source }));
+        if !stream.sources.is_empty() {
+            count(source, 1);
+        }
+    }
+    if stream.sources.is_empty() {
+        count(0, rows as u64);
+    }
+}
+
+/// Moves rows in runs, each run to one task.
+fn move_runs(stream: &mut OutStream, edge: &mut Edge, tracked: bool, now_ns: u64, count: &mut impl FnMut(u16, u64)) {
+    let width = stream.schema.fields().len();
+    let rows = stream.rows as usize;
+    let anchors = if tracked { &stream.anchors[..rows] } else { &[] };
+    let mut values = stream.values.drain(..);
+    let mut row = 0;
+    while row < rows {
+        let (task, run) = next_run(edge, rows - row);
+        let place = edge.places[task];
+        let target = &mut edge.targets[usize::from(place.target)];
+        target.open(now_ns);
+        target.batch.rows += u32::try_from(run).expect("rows fit u32");
+        for value in values.by_ref().take(run * width) {
+            target.batch.heap_bytes += value.heap_bytes();
+            target.batch.values.push(value);
+        }
+        if tracked {
+            target.batch.anchors.extend_from_slice(&anchors[row..row + run]);
+        }
+        for each in row..row + run {
+            let source = source(&stream.sources, each);
+            if edge.routed {
+                target.batch.routes.push(Route { task: place.task, group: KeyGroup::NONE, source });
+            }
+            if !stream.sources.is_empty() {
+                count(source, 1);
+            }
+        }
+        if stream.sources.is_empty() {
+            count(0, run as u64);
+        }
+        row += run;
+    }
+}
+
+fn next_run(edge: &mut Edge, wanted: usize) -> (usize, usize) {
+    let Edge { router, targets, places, .. } = edge;
+    match router {
+        Router::Shuffle(dealer) => {
+            let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+            let run = dealer.take_run(wanted, |task| Edge::load(targets, places[task]));
+            (run.target, run.rows as usize)
+        }
+        _ => (0, wanted),
+    }
+}
+
+/// Copies each row to all tasks that the edge chooses, each copy with an edge of its own taken out of the row's.
+#[expect(clippy::too_many_arguments, reason = "one call site a case; a struct would only rename them")]
+fn copy_all(
+    stream: &mut OutStream,
+    edge_index: usize,
+    edge: &mut Edge,
+    ids: &mut EdgeIds,
+    tracked: bool,
+    now_ns: u64,
+    acks: &mut AckOut,
+    count: &mut impl FnMut(u16, u64),
+) {
+    let width = stream.schema.fields().len();
+    let mut chosen = Vec::new();
+    let mut further: Vec<Anchor> = Vec::new();
+    for row in 0..stream.rows as usize {
+        let values = &stream.values[row * width..][..width];
+        chosen.clear();
+        let group = choose(edge, edge_index, row, values, &stream.named, &mut chosen);
+        let source = source(&stream.sources, row);
+        for &task in &chosen {
+            let Some(&place) = edge.places.get(task) else {
+                if let Some(anchor) = stream.anchors.get(row) {
+                    acks.fail(anchor.root, squall_engine::ledger::FailureKind::Failed);
+                }
+                continue;
+            };
+            let target = &mut edge.targets[usize::from(place.target)];
+            target.open(now_ns);
+            target.push_values(values);
+            let route = edge.routed.then_some(Route { task: place.task, group, source });
+            let anchor = tracked.then(|| take_edge(&mut stream.anchors[row], ids));
+            further.clear();
+            let row_number = u32::try_from(row).expect("rows fit u32");
+            for (_, anchor) in stream.more_anchors.iter_mut().filter(|(of, _)| *of == row_number) {
+                further.push(take_edge(anchor, ids));
+            }
+            let at = target.batch.rows;
+            target.push(anchor, route);
+            target.batch.more_anchors.extend(further.iter().map(|anchor| (at, *anchor)));
+            count(source, 1);
+        }
+    }
+}
+
+/// Takes a fresh edge out of a row's.
+fn take_edge(anchor: &mut Anchor, ids: &mut EdgeIds) -> Anchor {
+    if !anchor.root.is_some() {
+        return Anchor::NONE;
+    }
+    let edge = ids.next();
+    anchor.edge ^= edge;
+    Anchor { root: anchor.root, edge }
+}
+
+/// The receivers of a row, as indices into the consumer's tasks, and its key group.
+fn choose(
+    edge: &mut Edge,
+    edge_index: usize,
+    row: usize,
+    values: &[Value],
+    named: &[(u32, u16, u16)],
+    chosen: &mut Vec<usize>,
+) -> KeyGroup {
+    let tasks = edge.places.len();
+    match &mut edge.router {
+        Router::All => chosen.extend(0..tasks),
+        Router::Global => chosen.push(0),
+        Router::Shuffle(_) => chosen.push(next_run(edge, 1).0),
+        Router::Custom(grouping) => grouping.choose(values, chosen),
+        Router::Direct => {
+            let mine = named.iter().filter(|(of, at, _)| *of as usize == row && usize::from(*at) == edge_index);
+            chosen.extend(mine.map(|(_, _, task)| usize::from(*task)));
+        }
+        Router::Fields { .. } | Router::PartialKey { .. } => {
+            if let Some((task, group)) = edge.router.keyed(values) {
+                chosen.push(usize::from(task));
+                return group;
+            }
+        }
+    }
+    KeyGroup::NONE
+}

@@ -1,0 +1,438 @@
+//! One spout task in its lane: the user's code, its ledger, and what it waits for.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use squall_engine::backoff::RestartPolicy;
+use squall_engine::ledger::{FailureKind, Ledger, LedgerConfig, Outcome, Settled};
+use squall_types::{EdgeId, Incarnation, RootId, TaskId, Timestamp};
+
+use super::acks::AckOut;
+use super::heads::Heads;
+use super::outputs::{BATCH, Outputs};
+use crate::api::{Failure, LaneSink, Next, Sink, Spout, SpoutCollector, SpoutContext, SpoutWaker, TaskInfo};
+use crate::clock::Clock;
+use crate::metrics::{Errors, Latency, NodeMetrics, UserMetrics};
+
+/// When a spout is called next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// As soon as there is room.
+    Now,
+    /// At this time, in nanoseconds, or when its waker calls.
+    At(u64),
+    /// When its waker calls.
+    OnCall,
+    /// Never: it is done.
+    Never,
+}
+
+/// What a spout task works with, in its lane.
+pub struct SpoutEnv<'a> {
+    pub outputs: &'a mut Outputs,
+    pub heads: &'a mut Heads,
+    pub acks: &'a mut AckOut,
+    pub clock: &'a Clock,
+    pub now_ns: u64,
+}
+
+/// [`SpoutTask`] behind a pointer, whatever its id type.
+pub trait SpoutCell: Send {
+    /// The task.
+    fn task(&self) -> TaskId;
+    /// What is fixed for it.
+    fn info(&self) -> &TaskInfo;
+    /// Opens the spout for the first time.
+    fn open(&mut self, clock: &Clock) -> Result<(), Failure>;
+    /// The topology runs.
+    fn activate(&mut self);
+    /// The topology pauses.
+    fn deactivate(&mut self);
+    /// When to call.
+    fn due(&self) -> Due;
+    /// Whether its waker has called since it was last asked.
+    fn take_call(&mut self) -> bool;
+    /// The call that was taken is still to be answered.
+    fn keep_call(&mut self);
+    /// Whether it may have another root.
+    fn has_room(&self) -> bool;
+    /// Whether it will never emit again.
+    fn is_done(&self) -> bool;
+    /// Adds to the time spent in `next`.
+    fn add_busy_ns(&mut self, ns: u64);
+    /// Calls the spout. Its rows are in the outputs and its roots in the ledger. Returns its watermark, if it gave one.
+    fn next(&mut self, env: &mut SpoutEnv<'_>) -> Option<Timestamp>;
+    /// Takes acks of this task's roots.
+    fn ack(&mut self, records: &[(RootId, EdgeId)], now_ns: u64);
+    /// Takes a failure of one of its roots.
+    fn fail(&mut self, root: RootId, kind: FailureKind);
+    /// Fails what is due.
+    fn expire(&mut self, now_ns: u64);
+    /// When the first root is due, in nanoseconds.
+    fn next_deadline(&self) -> Option<u64>;
+    /// Roots pending.
+    fn pending(&self) -> usize;
+    /// Writes its figures.
+    fn book(&mut self);
+    /// Stops it as if it had panicked: what a fault injection does.
+    fn kill(&mut self, env: &mut SpoutEnv<'_>);
+    /// Ends it in an orderly way.
+    fn close(&mut self);
+}
+
+/// Makes a spout, for each task and for each start.
+pub type MakeSpout<S> = Arc<dyn Fn() -> S + Send + Sync>;
+
+/// A spout task.
+pub struct SpoutTask<S: Spout> {
+    info: TaskInfo,
+    index: u16,
+    spout: S,
+    make: MakeSpout<S>,
+    ledger: Option<Ledger<Option<S::Id>>>,
+    waker: SpoutWaker,
+    due: Due,
+    active: bool,
+    restart: RestartPolicy,
+    metrics: Arc<NodeMetrics>,
+    user_metrics: UserMetrics,
+    run: SpoutRun,
+}
+
+/// What a task did since its figures were last written.
+#[derive(Default)]
+struct SpoutRun {
+    calls: u64,
+    emitted: u64,
+    acked: u64,
+    failed: u64,
+    timed_out: u64,
+    lost: u64,
+    restarts: u64,
+    busy_ns: u64,
+    complete: Latency,
+    /// Completions of the same latency, until another comes.
+    same: (u64, u64),
+    errors: Errors,
+}
+
+/// What a spout task is made of.
+pub struct SpoutParts<S: Spout> {
+    pub info: TaskInfo,
+    pub index: u16,
+    pub make: MakeSpout<S>,
+    /// Timeout in nanoseconds and the most roots pending, where roots are tracked.
+    pub tracking: Option<(u64, usize)>,
+    pub waker: SpoutWaker,
+    pub metrics: Arc<NodeMetrics>,
+    pub user_metrics: UserMetrics,
+}
+
+impl<S: Spout> SpoutTask<S> {
+    /// A task that isn't open yet.
+    pub fn new(parts: SpoutParts<S>) -> Self {
+        let SpoutParts { info, index, make, tracking, waker, metrics, user_metrics } = parts;
+        let ledger = tracking.map(|(timeout_ns, max_pending)| {
+            Ledger::new(LedgerConfig { task: info.task, incarnation: Incarnation::default(), timeout_ns, max_pending })
+        });
+        Self {
+            spout: make(),
+            info,
+            index,
+            make,
+            ledger,
+            waker,
+            due: Due::Now,
+            active: false,
+            restart: RestartPolicy::default(),
+            metrics,
+            user_metrics,
+            run: SpoutRun::default(),
+        }
+    }
+
+    /// Calls the user's code, which may panic.
+    fn call<T>(&mut self, call: impl FnOnce(&mut S) -> T) -> Option<T> {
+        match catch_unwind(AssertUnwindSafe(|| call(&mut self.spout))) {
+            Ok(value) => Some(value),
+            Err(panic) => {
+                self.keep_error(&crate::panics::take_failure(&*panic), true);
+                None
+            }
+        }
+    }
+
+    fn keep_error(&mut self, failure: &Failure, panic: bool) {
+        let what = failure.chain();
+        tracing::error!(component = %self.info.component, task = self.info.task.get(), error = what, "a spout failed");
+        let errors = &mut self.run.errors;
+        if panic {
+            errors.panics += 1
+        } else {
+            errors.failures += 1
+        }
+        errors.last = Some(what);
+        errors.backtrace = failure.backtrace();
+    }
+
+    /// The spout panicked or was killed: its roots are lost, its rows withdrawn, and a new one starts.
+    #[cold]
+    fn start_anew(&mut self, env: &mut SpoutEnv<'_>) {
+        env.outputs.withdraw(env.acks);
+        let mut lost = 0;
+        if let Some(ledger) = &mut self.ledger {
+            // The ids were the old instance's: nobody is left to tell.
+            ledger.restart(&mut |_| lost += 1);
+        }
+        self.run.lost += lost;
+        self.run.restarts += 1;
+        let delay = self.restart.after_panic(env.now_ns);
+        let make = self.make.clone();
+        let opened = match catch_unwind(AssertUnwindSafe(|| make())) {
+            Ok(spout) => {
+                self.spout = spout;
+                self.open(env.clock)
+            }
+            Err(panic) => Err(crate::panics::take_failure(&*panic)),
+        };
+        if let Err(failure) = opened {
+            self.keep_error(&failure, false);
+        }
+        if self.active {
+            self.call(S::activate);
+        }
+        self.due = if delay == 0 { Due::Now } else { Due::At(env.now_ns + delay) };
+    }
+
+    /// Lets the ledger settle roots. A panic in `ack` or `fail` is kept, and the spout goes on.
+    fn with_ledger(&mut self, now_ns: u64, work: impl FnOnce(&mut Ledger<Option<S::Id>>, &mut Settle<'_, S>)) {
+        let Some(ledger) = &mut self.ledger else { return };
+        let mut settle = Settle { run: &mut self.run, spout: &mut self.spout, now_ns };
+        let caught = catch_unwind(AssertUnwindSafe(|| work(ledger, &mut settle)));
+        if let Err(panic) = caught {
+            self.keep_error(&crate::panics::take_failure(&*panic), true);
+        }
+    }
+
+    fn after(&mut self, outcome: Result<Next, Failure>, first: Option<squall_types::Sequence>, env: &mut SpoutEnv<'_>) {
+        let outcome = match env.outputs.error.take() {
+            Some(error) => Err(Failure::from(error)),
+            None => outcome,
+        };
+        match outcome {
+            Ok(next) => {
+                self.run.emitted += u64::from(env.outputs.emitted());
+                self.due = match next {
+                    Next::More => Due::Now,
+                    Next::WaitFor(pause) => {
+                        Due::At(env.now_ns + u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX / 2))
+                    }
+                    Next::Wait => Due::OnCall,
+                    Next::Done => Due::Never,
+                };
+            }
+            Err(failure) => {
+                env.outputs.withdraw(env.acks);
+                if let Some((ledger, first)) = self.ledger.as_mut().zip(first) {
+                    ledger.withdraw_from(first);
+                }
+                self.keep_error(&failure, false);
+                let delay = self.restart.after_panic(env.now_ns).max(RestartPolicy::FIRST_NS);
+                self.due = Due::At(env.now_ns + delay);
+            }
+        }
+    }
+}
+
+/// Books what the ledger settles, and tells the spout.
+struct Settle<'a, S> {
+    run: &'a mut SpoutRun,
+    spout: &'a mut S,
+    now_ns: u64,
+}
+
+impl<S: Spout> Settle<'_, S> {
+    #[inline]
+    fn on(&mut self, settled: Settled<Option<S::Id>>) {
+        let Some(id) = settled.id else { return };
+        match settled.outcome {
+            Outcome::Acked => {
+                self.run.acked(self.now_ns.saturating_sub(settled.emitted_ns));
+                self.spout.ack(id);
+            }
+            Outcome::Failed(kind) => {
+                match kind {
+                    FailureKind::Failed => self.run.failed += 1,
+                    FailureKind::TimedOut => self.run.timed_out += 1,
+                    FailureKind::Lost => self.run.lost += 1,
+                }
+                self.spout.fail(id, kind);
+            }
+        }
+    }
+}
+
+impl SpoutRun {
+    #[inline]
+    fn acked(&mut self, latency_ns: u64) {
+        self.acked += 1;
+        if self.same.0 == latency_ns {
+            self.same.1 += 1;
+        } else {
+            self.record_same();
+            self.same = (latency_ns, 1);
+        }
+    }
+
+    fn record_same(&mut self) {
+        if self.same.1 > 0 {
+            self.complete.record(self.same.0, self.same.1);
+            self.same.1 = 0;
+        }
+    }
+}
+
+impl<S: Spout> SpoutCell for SpoutTask<S> {
+    fn task(&self) -> TaskId {
+        self.info.task
+    }
+
+    fn info(&self) -> &TaskInfo {
+        &self.info
+    }
+
+    fn open(&mut self, clock: &Clock) -> Result<(), Failure> {
+        let mut context = SpoutContext { info: &self.info, clock, metrics: &self.user_metrics, waker: &self.waker };
+        let spout = &mut self.spout;
+        catch_unwind(AssertUnwindSafe(|| spout.open(&mut context)))
+            .unwrap_or_else(|panic: Box<dyn Any + Send>| Err(crate::panics::take_failure(&*panic)))
+    }
+
+    fn activate(&mut self) {
+        if !std::mem::replace(&mut self.active, true) {
+            self.call(S::activate);
+        }
+    }
+
+    fn deactivate(&mut self) {
+        if std::mem::replace(&mut self.active, false) {
+            self.call(S::deactivate);
+        }
+    }
+
+    fn due(&self) -> Due {
+        self.due
+    }
+
+    fn take_call(&mut self) -> bool {
+        self.waker.take_call()
+    }
+
+    fn keep_call(&mut self) {
+        self.waker.called.store(true, std::sync::atomic::Ordering::Release);
+    }
+
+    fn is_done(&self) -> bool {
+        self.due == Due::Never
+    }
+
+    fn add_busy_ns(&mut self, ns: u64) {
+        self.run.busy_ns += ns;
+    }
+
+    fn has_room(&self) -> bool {
+        self.ledger.as_ref().is_none_or(|ledger| ledger.room() > 0)
+    }
+
+    fn next(&mut self, env: &mut SpoutEnv<'_>) -> Option<Timestamp> {
+        let mut watermark = None;
+        let first = self.ledger.as_ref().map(Ledger::next_sequence);
+        let room = self.ledger.as_ref().map_or(BATCH, |ledger| ledger.room().min(BATCH));
+        env.outputs.begin();
+        let heads = env.heads.anchors.len();
+        let sink = Sink::Lane(LaneSink {
+            outputs: env.outputs,
+            heads: env.heads,
+            ledger: self.ledger.as_mut(),
+            now_ns: env.now_ns,
+            source: self.index,
+            task: self.info.task,
+        });
+        let mut out = SpoutCollector { sink, clock: env.clock, room, watermark: &mut watermark };
+        let spout = &mut self.spout;
+        self.run.calls += 1;
+        match catch_unwind(AssertUnwindSafe(|| spout.next(&mut out))) {
+            Ok(outcome) => {
+                let failed = outcome.is_err() || env.outputs.error.is_some();
+                if failed {
+                    env.heads.anchors.truncate(heads);
+                }
+                self.after(outcome, first, env);
+                watermark.filter(|_| !failed)
+            }
+            Err(panic) => {
+                env.heads.anchors.truncate(heads);
+                self.keep_error(&crate::panics::take_failure(&*panic), true);
+                self.start_anew(env);
+                None
+            }
+        }
+    }
+
+    fn ack(&mut self, records: &[(RootId, EdgeId)], now_ns: u64) {
+        self.with_ledger(now_ns, |ledger, settle| ledger.ack_all(records, &mut |settled| settle.on(settled)));
+    }
+
+    fn fail(&mut self, root: RootId, kind: FailureKind) {
+        let _ = kind;
+        self.with_ledger(0, |ledger, settle| ledger.fail(root, &mut |settled| settle.on(settled)));
+    }
+
+    fn expire(&mut self, now_ns: u64) {
+        if self.next_deadline().is_some_and(|deadline| deadline <= now_ns) {
+            self.with_ledger(now_ns, |ledger, settle| ledger.expire(now_ns, &mut |settled| settle.on(settled)));
+        }
+    }
+
+    fn next_deadline(&self) -> Option<u64> {
+        self.ledger.as_ref().and_then(Ledger::next_deadline)
+    }
+
+    fn pending(&self) -> usize {
+        self.ledger.as_ref().map_or(0, Ledger::pending)
+    }
+
+    fn book(&mut self) {
+        self.run.record_same();
+        let run = std::mem::take(&mut self.run);
+        let mut metrics = self.metrics.tasks();
+        let task = &mut metrics[usize::from(self.index)];
+        task.executed += run.calls;
+        task.emitted += run.emitted;
+        task.acked += run.acked;
+        task.failed += run.failed;
+        task.timed_out += run.timed_out;
+        task.lost += run.lost;
+        task.restarts += run.restarts;
+        task.busy_ns += run.busy_ns;
+        task.complete.merge(&run.complete);
+        task.pending = self.ledger.as_ref().map_or(0, |ledger| ledger.pending() as u64);
+        task.oldest_pending_ns = self.ledger.as_ref().and_then(Ledger::oldest_pending_ns);
+        task.errors.failures += run.errors.failures;
+        task.errors.panics += run.errors.panics;
+        if run.errors.last.is_some() {
+            task.errors.last = run.errors.last;
+            task.errors.backtrace = run.errors.backtrace;
+        }
+    }
+
+    fn kill(&mut self, env: &mut SpoutEnv<'_>) {
+        env.outputs.begin();
+        self.start_anew(env);
+    }
+
+    fn close(&mut self) {
+        self.call(S::close);
+    }
+}

@@ -1,0 +1,281 @@
+//! The lane of a spout: takes acks, lets roots time out, calls the spouts, drives the chain behind them.
+
+use std::sync::Arc;
+
+use squall_engine::marks::Watermarks;
+use squall_types::{Mark, Timestamp};
+
+use super::acks::AckBatch;
+use super::bolt_lane::{MAX_AGE_NS, Tick, restart_later};
+use super::chain::{Chain, Step};
+use super::control::{Control, Phase};
+use super::spout_cell::{Due, SpoutCell, SpoutEnv};
+use super::target::FlushPolicy;
+use crate::api::{Failure, TaskInfo};
+use crate::inbox::{Inbox, Parcel};
+
+/// A lane lets others run after this much work.
+const TURN_NS: u64 = 100_000;
+/// Figures are written at least this often.
+const BOOK_NS: u64 = 50_000_000;
+
+/// Awaits for spouts and the chain behind them.
+pub struct SpoutLane {
+    chain: Chain,
+    inbox: Arc<Inbox<AckBatch>>,
+    control: Arc<Control>,
+    cells: Vec<Box<dyn SpoutCell>>,
+    watermarks: Watermarks,
+    ticks: Vec<Tick>,
+    active: bool,
+    ended: bool,
+    turn_began_ns: u64,
+    booked_ns: u64,
+}
+
+impl SpoutLane {
+    /// A lane whose spouts are open and whose bolts are prepared.
+    pub fn new(
+        chain: Chain,
+        inbox: Arc<Inbox<AckBatch>>,
+        control: Arc<Control>,
+        cells: Vec<Box<dyn SpoutCell>>,
+        ticks: Vec<Tick>,
+    ) -> Self {
+        let watermarks = Watermarks::new(cells.len());
+        control.add_spout_lane();
+        Self {
+            chain,
+            inbox,
+            control,
+            cells,
+            watermarks,
+            ticks,
+            active: false,
+            ended: false,
+            turn_began_ns: 0,
+            booked_ns: 0,
+        }
+    }
+
+    /// Prepares the chained bolts and opens the spouts.
+    ///
+    /// # Errors
+    /// The first task that can't be, with what it said.
+    pub fn prepare(&mut self) -> Result<(), (TaskInfo, Failure)> {
+        self.chain.prepare()?;
+        for cell in &mut self.cells {
+            cell.open(&self.chain.clock).map_err(|failure| (cell.info().clone(), failure))?;
+        }
+        Ok(())
+    }
+
+    /// Works until the slot stops.
+    pub async fn run(mut self) {
+        self.wake();
+        while self.control.phase() != Phase::Stopping {
+            self.follow_phase();
+            self.take_acks();
+            self.chain.take_returns();
+            let called = self.call_spouts().await;
+            self.tick().await;
+            self.book(false);
+            if called {
+                self.send(FlushPolicy::Older(MAX_AGE_NS)).await;
+                self.breathe().await;
+            } else {
+                self.rest().await;
+            }
+        }
+        self.cells.iter_mut().for_each(|cell| cell.close());
+        self.book(true);
+        self.chain.cleanup();
+        self.inbox.close();
+    }
+
+    fn wake(&mut self) {
+        self.turn_began_ns = self.chain.wake();
+    }
+
+    fn follow_phase(&mut self) {
+        let active = self.control.phase() == Phase::Active;
+        if active != self.active {
+            self.active = active;
+            for cell in &mut self.cells {
+                if active { cell.activate() } else { cell.deactivate() }
+            }
+        }
+    }
+
+    /// Takes the acks that have come, and lets roots time out whose time has come.
+    fn take_acks(&mut self) {
+        let now_ns = self.chain.now_ns();
+        while let Some(batch) = self.inbox.take() {
+            let (rows, bytes) = (batch.rows(), batch.bytes());
+            self.apply(&batch, now_ns);
+            self.inbox.done(rows, bytes, batch);
+        }
+        self.cells.iter_mut().for_each(|cell| cell.expire(now_ns));
+    }
+
+    fn apply(&mut self, batch: &AckBatch, now_ns: u64) {
+        if let [cell] = &mut *self.cells {
+            cell.ack(&batch.acked, now_ns);
+        } else {
+            for run in batch.acked.chunk_by(|a, b| a.0.task() == b.0.task()) {
+                if let Some(cell) = self.cells.iter_mut().find(|cell| cell.task() == run[0].0.task()) {
+                    cell.ack(run, now_ns);
+                }
+            }
+        }
+        for (root, kind) in &batch.failed {
+            if let Some(cell) = self.cells.iter_mut().find(|cell| cell.task() == root.task()) {
+                cell.fail(*root, *kind);
+            }
+        }
+    }
+
+    /// Calls every spout that may emit, once. Says whether there was one.
+    async fn call_spouts(&mut self) -> bool {
+        let mut called = false;
+        for index in 0..self.cells.len() {
+            if !self.active || self.control.holds_spouts() {
+                break;
+            }
+            let now_ns = self.chain.now_ns();
+            let cell = &mut self.cells[index];
+            let woken = cell.take_call();
+            let due = match cell.due() {
+                Due::Now => true,
+                Due::At(ns) => woken || ns <= now_ns,
+                Due::OnCall => woken,
+                Due::Never => false,
+            };
+            if !due {
+                continue;
+            }
+            if !cell.has_room() {
+                // The call is kept until there is room.
+                if woken {
+                    cell.keep_call();
+                }
+                continue;
+            }
+            called = true;
+            self.call(index).await;
+        }
+        self.end_input().await;
+        called
+    }
+
+    async fn call(&mut self, index: usize) {
+        let began = self.chain.now_ns();
+        let cell = &mut self.cells[index];
+        let Chain { nodes, heads, acks, clock, .. } = &mut self.chain;
+        let head = &mut nodes[0];
+        head.metrics.set_running_since(began);
+        let mut env = SpoutEnv { outputs: &mut head.outputs, heads, acks, clock, now_ns: began };
+        let watermark = cell.next(&mut env);
+        head.metrics.set_running_since(0);
+        let ended = self.chain.spout_called(began);
+        cell.add_busy_ns(ended - began);
+        self.pump().await;
+        if let Some(to) = watermark.and_then(|to| self.watermarks.advance(index, to)) {
+            self.pass_mark(Mark::Watermark(to)).await;
+        }
+    }
+
+    /// Once all spouts are done: no row follows, whatever its time.
+    async fn end_input(&mut self) {
+        if !self.ended && self.cells.iter().all(|cell| cell.is_done()) {
+            self.ended = true;
+            self.pass_mark(Mark::Watermark(Timestamp::MAX)).await;
+            self.control.spout_lane_ended();
+        }
+    }
+
+    async fn pass_mark(&mut self, mark: Mark) {
+        if let Mark::Watermark(to) = mark {
+            for node in 0..self.chain.nodes.len() {
+                self.chain.watermark(node, to);
+                self.pump().await;
+            }
+        }
+        self.send(FlushPolicy::All).await;
+        self.chain.mark(mark);
+        self.send(FlushPolicy::All).await;
+    }
+
+    async fn pump(&mut self) {
+        loop {
+            match self.chain.step() {
+                Step::Ran => self.send(FlushPolicy::Older(MAX_AGE_NS)).await,
+                Step::Restarting(until) => restart_later(&mut self.chain, until).await,
+                Step::Idle => break,
+            }
+        }
+        let _ = self.chain.end();
+    }
+
+    /// Sends what the policy asks for. While it waits for room, acks are taken and timeouts fire.
+    async fn send(&mut self, policy: FlushPolicy) {
+        while self.chain.flush(policy).is_some() {
+            let Some(blocked) = self.chain.flush(FlushPolicy::All) else { continue };
+            let began = self.chain.now_ns();
+            let deadline = self.next_deadline();
+            tokio::select! {
+                biased;
+                () = blocked.inbox.room_for(blocked.rows, blocked.bytes) => {}
+                () = self.inbox.wait(deadline, false) => {}
+            }
+            let waited = self.chain.wake() - began;
+            blocked.inbox.add_blocked_ns(waited);
+            self.chain.add_blocked_ns(waited);
+            self.take_acks();
+        }
+    }
+
+    fn next_deadline(&self) -> Option<tokio::time::Instant> {
+        let ns = self.cells.iter().filter_map(|cell| cell.next_deadline()).min();
+        ns.map(|ns| self.chain.clock.instant(ns))
+    }
+
+    /// Sends everything and waits for something to do.
+    async fn rest(&mut self) {
+        self.send(FlushPolicy::All).await;
+        self.book(true);
+        let calls = self.cells.iter().filter_map(|cell| match cell.due() {
+            Due::At(ns) if self.active && cell.has_room() => Some(ns),
+            _ => None,
+        });
+        let ticks = self.ticks.iter().map(|tick| tick.next_ns);
+        let next = calls.chain(ticks).min().map(|ns| self.chain.clock.instant(ns));
+        let deadline = next.into_iter().chain(self.next_deadline()).min();
+        self.inbox.wait(deadline, true).await;
+        self.wake();
+    }
+
+    async fn breathe(&mut self) {
+        if self.chain.now_ns().saturating_sub(self.turn_began_ns) >= TURN_NS {
+            tokio::task::yield_now().await;
+            self.wake();
+        }
+    }
+
+    async fn tick(&mut self) {
+        for index in 0..self.ticks.len() {
+            if let Some(node) = self.ticks[index].due(self.chain.now_ns()) {
+                self.chain.tick(node);
+                self.pump().await;
+            }
+        }
+    }
+
+    fn book(&mut self, now: bool) {
+        let now_ns = self.chain.now_ns();
+        if now || now_ns.saturating_sub(self.booked_ns) >= BOOK_NS {
+            self.booked_ns = now_ns;
+            self.cells.iter_mut().for_each(|cell| cell.book());
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Edges that leave a chain, and the batches that are filled for each receiving lane.
+
+use std::sync::Arc;
+
+use squall_engine::shuffle::Load;
+use squall_types::{Anchor, Batch, Route, TaskId, Value};
+
+use super::control::Control;
+use super::outputs::BATCH;
+use super::router::Router;
+use crate::inbox::{Inbox, Parcel};
+
+impl Parcel for Batch {
+    fn rows(&self) -> usize {
+        self.rows as usize
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes()
+    }
+
+    fn recycle(&mut self) {
+        self.clear();
+        // Buffers that one long run has swollen don't stay.
+        if self.values.capacity() > 16 * BATCH * usize::from(self.width.max(1)) {
+            *self = Self::default();
+        }
+    }
+}
+
+/// What leaves at a flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushPolicy {
+    /// Full batches, and those whose first row is older than this, in nanoseconds.
+    Older(u64),
+    /// Everything.
+    All,
+}
+
+impl FlushPolicy {
+    /// Whether a batch that has waited since then leaves.
+    #[inline]
+    pub fn wants(self, rows: usize, since_ns: u64, now_ns: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Older(age) => rows >= BATCH || now_ns.saturating_sub(since_ns) >= age,
+        }
+    }
+}
+
+/// A lane that has no room: whom to wait for, and with how much.
+pub struct Blocked {
+    /// The inbox.
+    pub inbox: Arc<Inbox<Batch>>,
+    /// Rows that wait.
+    pub rows: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
+/// A receiving lane, and the batch that is filled for it.
+pub struct Target {
+    pub inbox: Arc<Inbox<Batch>>,
+    pub batch: Batch,
+    pub since_ns: u64,
+    /// The consumer's input, the sender's number there, the values a row: they stand in each batch.
+    pub input: u16,
+    pub sender: u16,
+    pub width: u16,
+    /// For an edge that closes a cycle: whom to tell how full it is.
+    pub feedback: Option<Arc<Control>>,
+}
+
+impl Target {
+    /// A target with nothing to send.
+    pub fn new(inbox: Arc<Inbox<Batch>>, input: u16, sender: u16, width: u16, feedback: Option<Arc<Control>>) -> Self {
+        Self { inbox, batch: Batch::default(), since_ns: u64::MAX, input, sender, width, feedback }
+    }
+
+    /// Starts or goes on with the batch.
+    #[inline]
+    pub fn open(&mut self, now_ns: u64) {
+        if self.batch.rows == 0 {
+            self.since_ns = now_ns;
+        }
+    }
+
+    /// Appends a row's anchors and route; its values are the caller's.
+    #[inline]
+    pub fn push(&mut self, anchor: Option<Anchor>, route: Option<Route>) {
+        self.batch.rows += 1;
+        if let Some(anchor) = anchor {
+            self.batch.anchors.push(anchor);
+        }
+        if let Some(route) = route {
+            self.batch.routes.push(route);
+        }
+    }
+
+    /// Appends copies of a row's values.
+    pub fn push_values(&mut self, values: &[Value]) {
+        self.batch.values.extend_from_slice(values);
+        self.batch.heap_bytes += values.iter().map(Value::heap_bytes).sum::<usize>();
+    }
+
+    /// Sends the batch if the policy wants it to leave; says so if there is no room.
+    pub fn flush(&mut self, now_ns: u64, policy: FlushPolicy) -> Option<Blocked> {
+        let marked = self.batch.mark.is_some();
+        if self.batch.is_empty() || !marked && !policy.wants(self.batch.rows as usize, self.since_ns, now_ns) {
+            return None;
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        (batch.input, batch.sender, batch.width, batch.sent_ns) = (self.input, self.sender, self.width, now_ns);
+        if let Some(control) = &self.feedback {
+            control.add_feedback(i64::from(batch.rows));
+            self.batch = self.inbox.push(batch);
+            return None;
+        }
+        match self.inbox.try_send(batch) {
+            Ok(empty) => {
+                self.batch = empty;
+                None
+            }
+            Err(batch) => {
+                let blocked = Blocked { inbox: self.inbox.clone(), rows: batch.rows(), bytes: batch.bytes() };
+                self.batch = batch;
+                Some(blocked)
+            }
+        }
+    }
+}
+
+/// A task of the consumer: in which of the edge's targets, and which task there.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub target: u16,
+    pub task: u16,
+}
+
+/// A subscription, seen from the sending lane.
+pub struct Edge {
+    pub router: Router,
+    pub targets: Vec<Target>,
+    /// By the consumer's tasks.
+    pub places: Vec<Place>,
+    /// The consumer's tasks.
+    pub tasks: Arc<[TaskId]>,
+    /// The edge closes a cycle: unbounded, and marks don't cross it.
+    pub feedback: bool,
+    /// Rows carry a route: a receiving lane has several tasks, the edge is keyed, or the sending lane has several tasks.
+    pub routed: bool,
+}
+
+impl Edge {
+    /// All rows go to one task, and carry no route.
+    pub fn takes_all(&self) -> bool {
+        self.places.len() == 1 && !self.routed && !matches!(self.router, Router::Direct | Router::Custom(_))
+    }
+
+    /// The load of a consumer's task, for shuffles.
+    pub fn load(targets: &[Target], place: Place) -> Load {
+        let target = &targets[usize::from(place.target)];
+        let queued_rows = target.inbox.queued_rows().saturating_add(target.batch.rows);
+        Load { queued_rows, row_cost_ns: target.inbox.row_cost_ns(), full: queued_rows >= target.inbox.bound_rows() }
+    }
+}

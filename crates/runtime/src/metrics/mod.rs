@@ -1,0 +1,135 @@
+//! What a task counts and times, and what users count of their own.
+//!
+//! Counts are exact. Latencies are HDR histograms with two digits, in nanoseconds, from one clock reading a run.
+
+mod snapshot;
+mod user;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use snapshot::{ComponentSnapshot, LaneSnapshot, LatencySnapshot, Snapshot, TaskSnapshot};
+pub use user::{Counter, Gauge, Histogram, UserMetrics, UserSnapshot};
+
+/// A latency histogram that takes no memory before its first value.
+#[derive(Clone, Debug, Default)]
+pub struct Latency(Option<Box<hdrhistogram::Histogram<u64>>>);
+
+impl Latency {
+    /// Significant digits: at three a histogram takes 221 KB, and there are three a task.
+    const DIGITS: u8 = 2;
+
+    /// Records a latency of `count` rows.
+    pub fn record(&mut self, ns: u64, count: u64) {
+        let histogram = self.0.get_or_insert_with(|| {
+            Box::new(hdrhistogram::Histogram::new(Self::DIGITS).expect("two digits are a legal precision"))
+        });
+        // It resizes itself, and saturates rather than overflow.
+        let _ = histogram.record_n(ns, count);
+    }
+
+    /// Adds another one's values.
+    pub fn merge(&mut self, other: &Self) {
+        let Some(theirs) = &other.0 else { return };
+        match &mut self.0 {
+            Some(own) => {
+                let _ = own.add(&**theirs);
+            }
+            none => *none = Some(theirs.clone()),
+        }
+    }
+
+    /// The histogram, once there is a value.
+    pub fn histogram(&self) -> Option<&hdrhistogram::Histogram<u64>> {
+        self.0.as_deref()
+    }
+}
+
+/// Errors of a task: how many, and the last.
+#[derive(Clone, Debug, Default)]
+pub struct Errors {
+    /// Calls that returned an error.
+    pub failures: u64,
+    /// Calls that panicked.
+    pub panics: u64,
+    /// What the last one said.
+    pub last: Option<String>,
+    /// Where the last one came from, where that is known.
+    pub backtrace: Option<String>,
+}
+
+/// One task's figures.
+#[derive(Clone, Debug, Default)]
+pub struct TaskMetrics {
+    /// Rows given to `execute`; for a spout, calls of `next`.
+    pub executed: u64,
+    /// Rows emitted.
+    pub emitted: u64,
+    /// Copies of rows sent to other tasks.
+    pub transferred: u64,
+    /// Rows acked; for a spout, roots.
+    pub acked: u64,
+    /// Rows failed by the component; for a spout, roots failed.
+    pub failed: u64,
+    /// For a spout: roots that timed out.
+    pub timed_out: u64,
+    /// For a spout: roots lost with a task.
+    pub lost: u64,
+    /// For a spout: roots pending.
+    pub pending: u64,
+    /// For a spout: since when the oldest root is pending, in nanoseconds of the process's clock.
+    pub oldest_pending_ns: Option<u64>,
+    /// Time in `execute`, in nanoseconds.
+    pub busy_ns: u64,
+    /// Starts after a panic.
+    pub restarts: u64,
+    /// Time in `execute`, a row.
+    pub execute: Latency,
+    /// From the hand-over of a row's batch to its ack: waiting and execution.
+    pub process: Latency,
+    /// For a spout: from emitting a root to its ack.
+    pub complete: Latency,
+    /// Errors.
+    pub errors: Errors,
+}
+
+/// The figures of the tasks of one component in one lane: written by the lane once a run, read by whoever asks.
+#[derive(Debug, Default)]
+pub struct NodeMetrics {
+    tasks: Mutex<Vec<TaskMetrics>>,
+    blocked_ns: std::sync::atomic::AtomicU64,
+    /// When the run under way began, or 0.
+    running_since_ns: std::sync::atomic::AtomicU64,
+}
+
+impl NodeMetrics {
+    /// Figures for so many tasks.
+    pub fn new(tasks: usize) -> Arc<Self> {
+        Arc::new(Self { tasks: Mutex::new(vec![TaskMetrics::default(); tasks]), ..Self::default() })
+    }
+
+    /// All tasks' figures.
+    pub fn tasks(&self) -> MutexGuard<'_, Vec<TaskMetrics>> {
+        // Only plain sums happen under the lock.
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds to the time that the lane has waited for a receiver with room.
+    pub fn add_blocked_ns(&self, ns: u64) {
+        self.blocked_ns.fetch_add(ns, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// How long the lane has waited for receivers, in nanoseconds.
+    pub fn blocked_ns(&self) -> u64 {
+        self.blocked_ns.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Says that a run begins, or ends with 0.
+    pub fn set_running_since(&self, ns: u64) {
+        self.running_since_ns.store(ns, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// When the run under way began, in nanoseconds of the process's clock; `None` between runs.
+    pub fn running_since(&self) -> Option<u64> {
+        Some(self.running_since_ns.load(std::sync::atomic::Ordering::Relaxed)).filter(|ns| *ns != 0)
+    }
+}

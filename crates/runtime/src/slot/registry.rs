@@ -1,0 +1,149 @@
+//! What can be read of a running slot.
+
+use std::sync::Arc;
+
+use squall_types::topology::{Checked, Kind};
+use squall_types::{Batch, ComponentId, TaskId};
+
+use super::program::Program;
+use crate::clock::Clock;
+use crate::inbox::{Inbox, Parcel, Rest};
+use crate::lane::AckBatch;
+use crate::metrics::{ComponentSnapshot, LaneSnapshot, NodeMetrics, Snapshot, TaskMetrics, TaskSnapshot, UserMetrics};
+
+/// An inbox, whatever it carries.
+pub trait AnyInbox: Send + Sync {
+    fn rest(&self) -> Rest;
+    fn queued_rows(&self) -> u32;
+    fn bound_rows(&self) -> u32;
+    fn blocked_ns(&self) -> u64;
+}
+
+impl<T: Parcel + Send> AnyInbox for Inbox<T> {
+    fn rest(&self) -> Rest {
+        Self::rest(self)
+    }
+    fn queued_rows(&self) -> u32 {
+        Self::queued_rows(self)
+    }
+    fn bound_rows(&self) -> u32 {
+        Self::bound_rows(self)
+    }
+    fn blocked_ns(&self) -> u64 {
+        Self::blocked_ns(self)
+    }
+}
+
+/// One component's part in a lane.
+pub struct NodeEntry {
+    pub component: usize,
+    pub tasks: Vec<TaskId>,
+    pub metrics: Arc<NodeMetrics>,
+    pub chained: bool,
+}
+
+/// A lane.
+pub struct LaneEntry {
+    pub inbox: Arc<dyn AnyInbox>,
+    pub nodes: Vec<NodeEntry>,
+}
+
+impl LaneEntry {
+    /// A lane that takes batches.
+    pub fn batches(inbox: &Arc<Inbox<Batch>>) -> Self {
+        Self { inbox: inbox.clone(), nodes: Vec::new() }
+    }
+
+    /// A lane that takes acks.
+    pub fn acks(inbox: &Arc<Inbox<AckBatch>>) -> Self {
+        Self { inbox: inbox.clone(), nodes: Vec::new() }
+    }
+}
+
+/// All lanes' figures.
+pub struct Registry {
+    topology: Arc<Checked>,
+    clock: Clock,
+    user: Vec<UserMetrics>,
+    lanes: Vec<LaneEntry>,
+}
+
+impl Registry {
+    /// A registry without lanes.
+    pub fn new(program: &Program, clock: Clock, user: &[UserMetrics]) -> Self {
+        Self { topology: program.topology.clone(), clock, user: user.to_vec(), lanes: Vec::new() }
+    }
+
+    /// Adds a lane.
+    pub fn add(&mut self, lane: LaneEntry) {
+        self.lanes.push(lane);
+    }
+
+    /// Whether every lane rests, and a number that changes with every parcel sent.
+    pub fn rest(&self) -> Option<u64> {
+        let mut pushed = 0u64;
+        for lane in &self.lanes {
+            let rest = lane.inbox.rest();
+            if !rest.idle {
+                return None;
+            }
+            pushed = pushed.wrapping_add(rest.pushed);
+        }
+        Some(pushed)
+    }
+
+    /// Roots that are pending, over all spouts.
+    pub fn pending(&self) -> u64 {
+        let nodes = self.lanes.iter().flat_map(|lane| &lane.nodes);
+        nodes.map(|node| node.metrics.tasks().iter().map(|task| task.pending).sum::<u64>()).sum()
+    }
+
+    /// Components whose code has held its lane for longer than this, in nanoseconds: which, and for how long.
+    pub fn stuck(&self, longer_than_ns: u64) -> Vec<(ComponentId, u64)> {
+        let now_ns = self.clock.now_ns();
+        let nodes = self.lanes.iter().flat_map(|lane| &lane.nodes);
+        let running = nodes.filter_map(|node| node.metrics.running_since().map(|since| (node.component, since)));
+        running
+            .map(|(component, since)| (component, now_ns.saturating_sub(since)))
+            .filter(|(_, ns)| *ns > longer_than_ns)
+            .map(|(component, ns)| (self.topology.component(component).id.clone(), ns))
+            .collect()
+    }
+
+    /// All figures as they are now.
+    pub fn snapshot(&self) -> Snapshot {
+        let now_ns = self.clock.now_ns();
+        let mut components: Vec<ComponentSnapshot> = self
+            .topology
+            .components()
+            .iter()
+            .zip(&self.user)
+            .map(|(component, user)| ComponentSnapshot {
+                id: component.id.clone(),
+                is_spout: component.kind == Kind::Spout,
+                total: TaskMetrics::default(),
+                tasks: Vec::new(),
+                lanes: Vec::new(),
+                user: user.snapshot(),
+            })
+            .collect();
+        for lane in &self.lanes {
+            for node in &lane.nodes {
+                let component = &mut components[node.component];
+                for (id, task) in node.tasks.iter().zip(node.metrics.tasks().iter()) {
+                    component.total.add(task);
+                    component.tasks.push(TaskSnapshot { task: *id, metrics: task.clone() });
+                }
+                component.lanes.push(LaneSnapshot {
+                    tasks: node.tasks.clone(),
+                    chained: node.chained,
+                    queued_rows: if node.chained { 0 } else { lane.inbox.queued_rows() },
+                    bound_rows: lane.inbox.bound_rows(),
+                    senders_blocked_ns: if node.chained { 0 } else { lane.inbox.blocked_ns() },
+                    blocked_ns: node.metrics.blocked_ns(),
+                });
+            }
+        }
+        Snapshot { at_ns: now_ns, components }
+    }
+}

@@ -1,0 +1,132 @@
+//! The threads that drive lanes: one a core, one for each executor that blocks, and one that watches.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, mpsc as std_mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use squall_engine::plan::Place;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::assemble::{Assembled, LaneFuture};
+use super::registry::Registry;
+use super::start::StartError;
+
+/// All threads of a slot, or its tasks where it runs on the caller's thread.
+pub struct Threads {
+    here: JoinSet<()>,
+    threads: Vec<JoinHandle<()>>,
+    /// Closed once all threads have let go of it.
+    running: watch::Sender<()>,
+    /// Dropping it ends the watcher.
+    watcher: Option<std_mpsc::Sender<()>>,
+}
+
+impl Threads {
+    /// Drives all lanes on the runtime that calls, blocking ones too.
+    pub fn here(lanes: Vec<Assembled>) -> Self {
+        let mut here = JoinSet::new();
+        for lane in lanes {
+            here.spawn(guarded(lane.future));
+        }
+        Self { here, threads: Vec::new(), running: watch::channel(()).0, watcher: None }
+    }
+
+    /// Starts a thread a core, and one for each lane that blocks.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn spawn(
+        lanes: Vec<Assembled>,
+        cores: usize,
+        registry: &Arc<Registry>,
+        stuck_after: Duration,
+    ) -> Result<Self, StartError> {
+        let mut by_core: Vec<Vec<LaneFuture>> = (0..cores).map(|_| Vec::new()).collect();
+        let mut blocking = Vec::new();
+        for lane in lanes {
+            match lane.place {
+                Place::Core(core) | Place::Async(core) => by_core[core % cores].push(lane.future),
+                Place::Thread => blocking.push(lane.future),
+            }
+        }
+        let running = watch::channel(()).0;
+        let mut threads = Vec::new();
+        for (core, lanes) in by_core.into_iter().enumerate() {
+            threads.push(drive(format!("squall-core-{core}"), lanes, running.subscribe())?);
+        }
+        for (number, lane) in blocking.into_iter().enumerate() {
+            threads.push(drive(format!("squall-blocking-{number}"), vec![lane], running.subscribe())?);
+        }
+        let watcher = Some(watch_lanes(registry.clone(), stuck_after)?);
+        Ok(Self { here: JoinSet::new(), threads, running, watcher })
+    }
+
+    /// Waits for all to end, but no longer than this. Says whether they did.
+    pub async fn end(&mut self, grace: Duration) -> bool {
+        self.watcher = None;
+        let here = async { while self.here.join_next().await.is_some() {} };
+        if tokio::time::timeout(grace, async { tokio::join!(here, self.running.closed()) }).await.is_err() {
+            return false;
+        }
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the slot panicked: this is a defect of Squall");
+            }
+        }
+        true
+    }
+}
+
+/// Drives a lane with its panics kept, not printed.
+async fn guarded(lane: LaneFuture) {
+    let mut lane = lane;
+    std::future::poll_fn(|cx| {
+        let _guard = crate::panics::guard();
+        lane.as_mut().poll(cx)
+    })
+    .await;
+}
+
+fn drive(name: String, lanes: Vec<LaneFuture>, running: watch::Receiver<()>) -> Result<JoinHandle<()>, StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::NoThread)?;
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        runtime.block_on(async move {
+            let mut set = JoinSet::new();
+            for lane in lanes {
+                set.spawn(guarded(lane));
+            }
+            while let Some(ended) = set.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(error = error.to_string(), "a lane panicked: this is a defect of Squall");
+                }
+            }
+        });
+        drop(running);
+    });
+    thread.map_err(StartError::NoThread)
+}
+
+/// Names components that hold their core, on a thread that they can't stop.
+fn watch_lanes(registry: Arc<Registry>, stuck_after: Duration) -> Result<std_mpsc::Sender<()>, StartError> {
+    const LOOK: Duration = Duration::from_millis(100);
+    let (alive, ended) = std_mpsc::channel::<()>();
+    let longer_than = u64::try_from(stuck_after.as_nanos()).unwrap_or(u64::MAX);
+    let watch = move || {
+        let mut named = BTreeSet::new();
+        while let Err(std_mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(LOOK) {
+            for (component, ns) in registry.stuck(longer_than) {
+                if named.insert(component.clone()) {
+                    tracing::warn!(
+                        component = %component,
+                        held_ms = ns / 1_000_000,
+                        "holds its core: declare it as blocking, so that it gets a thread of its own"
+                    );
+                }
+            }
+        }
+    };
+    std::thread::Builder::new().name("squall-watch".to_owned()).spawn(watch).map_err(StartError::NoThread)?;
+    Ok(alive)
+}
