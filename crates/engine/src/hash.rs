@@ -33,7 +33,7 @@ const fn seed(tag: u64) -> u64 {
 /// The hash of the key that the fields at `positions` make up, in that order.
 ///
 /// A position past the row's end counts as null: a short row has a place, and always the same one.
-#[inline]
+#[inline(always)]
 pub fn key_hash(values: &[Value], positions: &[u16]) -> u64 {
     match positions {
         [position] => field_hash(values, *position),
@@ -42,7 +42,7 @@ pub fn key_hash(values: &[Value], positions: &[u16]) -> u64 {
 }
 
 /// The hash of one value.
-#[inline]
+#[inline(always)]
 pub fn value_hash(value: &Value) -> u64 {
     match value {
         Value::Str(text) => xxh3_64_with_seed(text.as_str().as_bytes(), STR),
@@ -51,9 +51,12 @@ pub fn value_hash(value: &Value) -> u64 {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn field_hash(values: &[Value], position: u16) -> u64 {
-    values.get(usize::from(position)).map_or(NULL, value_hash)
+    match values.get(usize::from(position)) {
+        Some(value) => value_hash(value),
+        None => NULL,
+    }
 }
 
 fn fields_hash(values: &[Value], positions: &[u16]) -> u64 {

@@ -1,9 +1,9 @@
 use std::borrow::Borrow;
-use std::hash::Hash;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-use hashbrown::hash_map::EntryRef;
+use hashbrown::HashTable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,14 +29,20 @@ impl<K: Borrow<Q> + From<Q::Owned>, Q: ToOwned + Eq + Hash + ?Sized> Key<K> for 
 }
 
 /// One table's entries in one key group. Their order depends on the store's seed and on what was done to the map, nothing else.
-#[derive(Debug)]
 pub struct GroupMap<K, V> {
-    entries: HashMap<K, V, FixedState>,
+    entries: HashTable<(K, V)>,
+    hasher: FixedState,
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for GroupMap<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.entries.iter().map(|(key, value)| (key, value))).finish()
+    }
 }
 
 impl<K: Eq + Hash, V> GroupMap<K, V> {
     pub(super) fn new(seed: u64) -> Self {
-        Self { entries: HashMap::with_hasher(FixedState::with_seed(seed)) }
+        Self { entries: HashTable::new(), hasher: FixedState::with_seed(seed) }
     }
 
     /// A key's value.
@@ -45,7 +51,8 @@ impl<K: Eq + Hash, V> GroupMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.entries.get(key)
+        let hash = self.hasher.hash_one(key);
+        self.entries.find(hash, |(own, _)| own.borrow() == key).map(|(_, value)| value)
     }
 
     /// A key's value, to change.
@@ -54,7 +61,8 @@ impl<K: Eq + Hash, V> GroupMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.entries.get_mut(key)
+        let hash = self.hasher.hash_one(key);
+        self.entries.find_mut(hash, |(own, _)| own.borrow() == key).map(|(_, value)| value)
     }
 
     /// A key's value, made first if there is none. An owned key is made only then.
@@ -63,9 +71,15 @@ impl<K: Eq + Hash, V> GroupMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        match self.entries.entry_ref(key) {
-            EntryRef::Occupied(entry) => entry.into_mut(),
-            EntryRef::Vacant(entry) => entry.insert_with_key(key.to_key(), value()),
+        let hash = self.hasher.hash_one(key);
+        match self.entries.find_entry(hash, |(own, _)| own.borrow() == key) {
+            Ok(entry) => &mut entry.into_mut().1,
+            Err(absent) => {
+                let hasher = &self.hasher;
+                let entry = (key.to_key(), value());
+                let table = absent.into_table();
+                &mut table.insert_unique(hash, entry, |(own, _)| hasher.hash_one(own)).into_mut().1
+            }
         }
     }
 
@@ -80,18 +94,26 @@ impl<K: Eq + Hash, V> GroupMap<K, V> {
     }
 
     /// Sets a key's value, and gives the one before.
-    #[inline]
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        self.entries.insert(key, value)
+        let hash = self.hasher.hash_one(&key);
+        match self.entries.find_entry(hash, |(own, _)| *own == key) {
+            Ok(entry) => Some(std::mem::replace(&mut entry.into_mut().1, value)),
+            Err(absent) => {
+                let hasher = &self.hasher;
+                absent.into_table().insert_unique(hash, (key, value), |(own, _)| hasher.hash_one(own));
+                None
+            }
+        }
     }
 
     /// Takes a key out, and gives its value.
-    #[inline]
     pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
-        self.entries.remove(key)
+        let hash = self.hasher.hash_one(key);
+        let entry = self.entries.find_entry(hash, |(own, _)| own.borrow() == key).ok()?;
+        Some(entry.remove().0.1)
     }
 
     /// How many entries there are.
@@ -108,16 +130,16 @@ impl<K: Eq + Hash, V> GroupMap<K, V> {
 
     /// The entries.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.entries.iter()
+        self.entries.iter().map(|(key, value)| (key, value))
     }
 
     /// The entries, values to change.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
-        self.entries.iter_mut()
+        self.entries.iter_mut().map(|(key, value)| (&*key, value))
     }
 
     /// Keeps the entries that `keep` says yes to.
-    pub fn retain(&mut self, keep: impl FnMut(&K, &mut V) -> bool) {
-        self.entries.retain(keep);
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
+        self.entries.retain(|(key, value)| keep(key, value));
     }
 }

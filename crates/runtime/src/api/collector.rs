@@ -1,7 +1,5 @@
 //! What a bolt emits with.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use squall_engine::ledger::FailureKind;
@@ -9,22 +7,15 @@ use squall_engine::state::{GroupMap, StateHandle, StateKey, StateStore};
 use squall_types::{Anchor, EdgeId, IntoRow, KeyGroup, TaskId, Timestamp};
 
 use super::{EmitError, StreamHandle};
-use crate::clock::Clock;
-use crate::lane::{Heads, NO_HEAD, Origin, Outputs};
-use crate::token::{Returns, Token};
+use crate::lane::{NO_HEAD, Origin, Outputs, Run};
+use crate::token::Token;
 
 /// Takes what a bolt emits, anchored to the tuple that it is given, and gives it its keyed state.
 pub struct Collector<'a> {
     pub(crate) outputs: &'a mut Outputs,
-    pub(crate) heads: &'a mut Heads,
     pub(crate) state: &'a mut StateStore,
-    pub(crate) clock: &'a Clock,
-    pub(crate) returns: &'a Arc<Returns>,
-    /// When the run began: close enough for latencies, and free.
-    pub(crate) run_ns: u64,
-    pub(crate) node: u16,
+    pub(crate) run: &'a mut Run,
     pub(crate) row: Row,
-    pub(crate) more: &'a mut Vec<Anchor>,
 }
 
 /// The tuple that a call works on.
@@ -65,7 +56,7 @@ impl Collector<'_> {
             head: self.row.head,
             root: self.row.anchor.root,
             sum: &mut self.row.sum,
-            more: self.more,
+            more: &mut self.run.more,
             source: self.row.source,
             direct,
         };
@@ -91,7 +82,7 @@ impl Collector<'_> {
         for token in tokens {
             token.branch(|| self.outputs.ids.next(), |anchor| anchors.push(anchor));
         }
-        self.outputs.anchor_also(stream, index, anchors, self.heads);
+        self.outputs.anchor_also(stream, index, anchors, &mut self.run.heads);
     }
 
     /// Emits a row that is anchored to nothing: nobody hears of its fate.
@@ -115,19 +106,19 @@ impl Collector<'_> {
         let mut anchors = Vec::new();
         let ids = &mut self.outputs.ids;
         let first = (self.row.anchor.root.is_some()).then_some((self.row.anchor.root, &mut self.row.sum));
-        let more = self.more.iter_mut().map(|anchor| (anchor.root, &mut anchor.edge));
+        let more = self.run.more.iter_mut().map(|anchor| (anchor.root, &mut anchor.edge));
         for (root, sum) in first.into_iter().chain(more) {
             let edge = ids.next();
             *sum ^= edge;
             anchors.push(Anchor { root, edge });
         }
         self.row.kept = true;
-        Token::new(anchors, self.returns.clone(), self.node, self.row.source, self.run_ns)
+        Token::new(anchors, self.run.returns.clone(), self.run.node, self.row.source, self.run.began_ns)
     }
 
     /// Fails the tuple, whatever is returned.
     pub fn fail(&mut self) {
-        self.heads.fail(self.row.head, FailureKind::Failed);
+        self.run.heads.fail(self.row.head, FailureKind::Failed);
     }
 
     /// The keyed state of the current tuple's key group.
@@ -157,7 +148,7 @@ impl Collector<'_> {
             head: self.row.head,
             root: self.row.anchor.root,
             sum: &mut self.row.sum,
-            more: self.more,
+            more: &mut self.run.more,
             source: self.row.source,
             direct: false,
         };
@@ -166,12 +157,12 @@ impl Collector<'_> {
 
     /// The time now. Under simulated time it moves only while everything waits.
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.run.clock.now()
     }
 
     /// Whether something was emitted that doesn't fit its stream.
     pub fn error(&self) -> Option<&EmitError> {
-        self.outputs.error.as_ref()
+        self.outputs.error.as_deref()
     }
 }
 

@@ -4,7 +4,11 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 
 /// Any error, as a component returns it. `?` makes one of every error type, and of a plain message.
-pub struct Failure {
+///
+/// Thin, so that what `execute` returns fits a register: a tuple that is done costs no look into memory.
+pub struct Failure(Box<Inner>);
+
+struct Inner {
     source: Box<dyn std::error::Error + Send + Sync>,
     backtrace: Backtrace,
 }
@@ -12,13 +16,13 @@ pub struct Failure {
 impl Failure {
     /// The error itself.
     pub fn source(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
-        &*self.source
+        &*self.0.source
     }
 
     /// The error and its causes, outermost first, joined by `: `.
     pub fn chain(&self) -> String {
-        let mut text = self.source.to_string();
-        let mut cause = self.source.source();
+        let mut text = self.0.source.to_string();
+        let mut cause = self.0.source.source();
         while let Some(error) = cause {
             text.push_str(": ");
             text.push_str(&error.to_string());
@@ -29,14 +33,15 @@ impl Failure {
 
     /// Where the error was made a failure, if `RUST_BACKTRACE` asks for it.
     pub fn backtrace(&self) -> Option<String> {
-        (self.backtrace.status() == BacktraceStatus::Captured).then(|| self.backtrace.to_string())
+        let backtrace = &self.0.backtrace;
+        (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string())
     }
 }
 
 impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Failure {
     #[cold]
     fn from(error: E) -> Self {
-        Self { source: error.into(), backtrace: Backtrace::capture() }
+        Self(Box::new(Inner { source: error.into(), backtrace: Backtrace::capture() }))
     }
 }
 

@@ -90,7 +90,7 @@ impl<Id> SpoutCollector<'_, Id> {
     /// Whether something was emitted that doesn't fit its stream.
     pub fn error(&self) -> Option<&EmitError> {
         match &self.sink {
-            Sink::Lane(lane) => lane.outputs.error.as_ref(),
+            Sink::Lane(lane) => lane.outputs.error.as_deref(),
             Sink::Thread(..) => None,
         }
     }

@@ -182,7 +182,7 @@ impl AsyncLane {
         if self.calls.len() == 0 {
             send(&mut self.chain, FlushPolicy::All).await;
         }
-        let deadline = self.tick.map(|tick| self.chain.clock.instant(tick.next_ns));
+        let deadline = self.tick.map(|tick| self.chain.run.clock.instant(tick.next_ns));
         let resting = self.calls.len() == 0;
         {
             let (inbox, calls, done) = (&self.inbox, &mut self.calls, &mut self.done);
@@ -313,7 +313,7 @@ impl AsyncLane {
             called.out.emits.emit(index, &mut head.outputs, &mut origin);
         }
         let result = match head.outputs.error.take() {
-            Some(error) => Err(Failure::from(error)),
+            Some(error) => Err(Failure::from(*error)),
             None => called.result,
         };
         let ok = result.is_ok();
@@ -346,7 +346,7 @@ impl AsyncLane {
     /// A call panicked: the task goes on with a new instance. Calls under way keep the old one.
     async fn restart(&mut self, task: usize) {
         let info = self.tasks[task].info.clone();
-        let made = prepare(&self.factory, &info, &self.chain.clock, &self.user_metrics).await;
+        let made = prepare(&self.factory, &info, &self.chain.run.clock, &self.user_metrics).await;
         let head = &mut self.chain.nodes[0];
         head.metrics.tasks()[task].restarts += 1;
         match made {

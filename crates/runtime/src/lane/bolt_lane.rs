@@ -117,7 +117,7 @@ impl BoltLane {
     async fn rest(&mut self) {
         send(&mut self.chain, FlushPolicy::All).await;
         let next = self.ticks.iter().map(|tick| tick.next_ns).min();
-        let deadline = next.map(|ns| self.chain.clock.instant(ns));
+        let deadline = next.map(|ns| self.chain.run.clock.instant(ns));
         self.inbox.wait(deadline, true).await;
         self.wake();
     }
@@ -178,7 +178,7 @@ impl BoltLane {
 /// Waits until a task may start again.
 pub async fn restart_later(chain: &mut Chain, until_ns: u64) {
     send(chain, FlushPolicy::All).await;
-    sleep_until(chain.clock.instant(until_ns)).await;
+    sleep_until(chain.run.clock.instant(until_ns)).await;
     chain.wake();
 }
 

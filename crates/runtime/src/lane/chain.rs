@@ -10,8 +10,9 @@ use squall_engine::ledger::FailureKind;
 use squall_types::{Batch, KeyGroup, Mark, OwnedTuple, Schema, TaskId, Timestamp};
 
 use super::acks::AckOut;
-use super::heads::{Heads, NO_HEAD};
+use super::heads::NO_HEAD;
 use super::node::{At, Node, Rows, Stretch};
+use super::run::Run;
 use super::target::{Blocked, FlushPolicy};
 use crate::api::{Failure, TaskInfo};
 use crate::clock::Clock;
@@ -42,11 +43,9 @@ pub struct Chain {
     pub nodes: Vec<Node>,
     /// For each node but the head: the node and the stream that it takes.
     parents: Vec<Option<(usize, usize)>>,
-    pub heads: Heads,
+    pub run: Run,
     pub acks: AckOut,
-    pub clock: Clock,
     intakes: Vec<Intake>,
-    returns: Arc<Returns>,
     batch: Option<Batch>,
     /// When the step before ended: the next one's beginning.
     last_ns: u64,
@@ -69,11 +68,9 @@ impl Chain {
         Self {
             nodes,
             parents,
-            heads: Heads::default(),
+            run: Run::new(clock, returns),
             acks,
-            clock,
             intakes,
-            returns,
             batch: None,
             last_ns: 0,
             sent_ns: 0,
@@ -87,12 +84,12 @@ impl Chain {
     /// # Errors
     /// The first task that can't be, with what it said.
     pub fn prepare(&mut self) -> Result<(), (TaskInfo, Failure)> {
-        self.nodes.iter_mut().try_for_each(|node| node.prepare(&self.clock))
+        self.nodes.iter_mut().try_for_each(|node| node.prepare(&self.run.clock))
     }
 
     /// Says that time begins to count: the lane has waited.
     pub fn wake(&mut self) -> u64 {
-        self.last_ns = self.clock.now_ns();
+        self.last_ns = self.run.clock.now_ns();
         self.last_ns
     }
 
@@ -103,8 +100,8 @@ impl Chain {
 
     /// Takes a batch to work on. The one before is done.
     pub fn begin(&mut self, mut batch: Batch) {
-        std::mem::swap(&mut self.heads.anchors, &mut batch.anchors);
-        std::mem::swap(&mut self.heads.more, &mut batch.more_anchors);
+        std::mem::swap(&mut self.run.heads.anchors, &mut batch.anchors);
+        std::mem::swap(&mut self.run.heads.more, &mut batch.more_anchors);
         self.sent_ns = batch.sent_ns;
         self.spent_ns = 0;
         self.nodes[0].cursor = 0;
@@ -114,7 +111,7 @@ impl Chain {
     /// The head's spouts were called, from `began_ns` on: routes what goes out at once. Returns the time.
     pub fn spout_called(&mut self, began_ns: u64) -> u64 {
         self.sent_ns = began_ns;
-        self.last_ns = self.clock.now_ns();
+        self.last_ns = self.run.clock.now_ns();
         let head = &mut self.nodes[0];
         head.route(self.last_ns, &mut self.acks, false);
         self.last_ns
@@ -122,11 +119,11 @@ impl Chain {
 
     /// Gives the batch back, once all rows are done and acked: with its rows, for their credit.
     pub fn end(&mut self) -> Option<Batch> {
-        self.heads.settle(&mut self.acks);
+        self.run.heads.settle(&mut self.acks);
         self.acks.touch(self.last_ns);
         let mut batch = self.batch.take()?;
-        std::mem::swap(&mut self.heads.anchors, &mut batch.anchors);
-        std::mem::swap(&mut self.heads.more, &mut batch.more_anchors);
+        std::mem::swap(&mut self.run.heads.anchors, &mut batch.anchors);
+        std::mem::swap(&mut self.run.heads.more, &mut batch.more_anchors);
         Some(batch)
     }
 
@@ -153,12 +150,13 @@ impl Chain {
         };
         self.retire(node);
         let began = self.last_ns;
+        self.run.began_ns = began;
         self.nodes[node].metrics.set_running_since(began);
         let stretch = match self.parents[node] {
             None => self.run_head(began),
             Some((parent, stream)) => self.run_chained(node, parent, stream, began),
         };
-        self.last_ns = self.clock.now_ns();
+        self.last_ns = self.run.clock.now_ns();
         let spent = self.last_ns - began;
         self.spent_ns += spent;
         let node = &mut self.nodes[node];
@@ -190,19 +188,20 @@ impl Chain {
         let intake = &self.intakes[usize::from(batch.input)];
         let sources = &intake.senders[usize::from(batch.sender)];
         let rows = Rows { values: &batch.values, schema: &intake.schema, rows: batch.rows as usize };
-        let (heads, acks, clock) = (&mut self.heads, &mut self.acks, (&self.clock, began));
+        self.run.began_ns = began;
+        let (run, acks) = (&mut self.run, &mut self.acks);
         let node = &mut self.nodes[0];
         if batch.routes.is_empty() {
             let source = sources[0];
             let at = |row: usize| At { task: 0, group: KeyGroup::NONE, source, head: row as u32 };
-            return node.run(&rows, at, heads, acks, clock);
+            return node.run(&rows, at, run, acks);
         }
         let at = |row: usize| {
             let route = batch.routes[row];
             let source = sources[usize::from(route.source)];
             At { task: route.task, group: route.group, source, head: row as u32 }
         };
-        node.run(&rows, at, heads, acks, clock)
+        node.run(&rows, at, run, acks)
     }
 
     fn run_chained(&mut self, node: usize, parent: usize, stream: usize, began: u64) -> Stretch {
@@ -220,7 +219,8 @@ impl Chain {
             head: stream.heads.get(row).copied().unwrap_or(NO_HEAD),
         };
         let rows = Rows { values: &stream.values, schema: &stream.schema, rows: stream.rows as usize };
-        node.run(&rows, at, &mut self.heads, &mut self.acks, (&self.clock, began))
+        self.run.began_ns = began;
+        node.run(&rows, at, &mut self.run, &mut self.acks)
     }
 
     /// Sends what the policy asks for. Says whom it couldn't send to.
@@ -242,19 +242,21 @@ impl Chain {
     /// Gives one node's tasks a tick. Its rows are for [`step`](Self::step).
     pub fn tick(&mut self, node: usize) {
         let began = self.last_ns;
-        self.nodes[node].tick(&mut self.heads, &mut self.acks, &self.clock);
+        self.run.began_ns = began;
+        self.nodes[node].tick(&mut self.run, &mut self.acks);
         self.called(node, began);
     }
 
     /// Tells one node's tasks of the watermark.
     pub fn watermark(&mut self, node: usize, to: Timestamp) {
         let began = self.last_ns;
-        self.nodes[node].watermark(to, &mut self.heads, &mut self.acks, &self.clock);
+        self.run.began_ns = began;
+        self.nodes[node].watermark(to, &mut self.run, &mut self.acks);
         self.called(node, began);
     }
 
     fn called(&mut self, node: usize, began: u64) {
-        self.last_ns = self.clock.now_ns();
+        self.last_ns = self.run.clock.now_ns();
         let node = &mut self.nodes[node];
         node.route(self.last_ns, &mut self.acks, false);
         node.book(self.last_ns - began, None, self.last_ns);
@@ -269,7 +271,7 @@ impl Chain {
 
     /// Acks and fails what tokens say.
     pub fn take_returns(&mut self) {
-        for returned in self.returns.take() {
+        for returned in self.run.returns.take() {
             for anchor in &returned.anchors {
                 if returned.acked {
                     self.acks.ack(*anchor);

@@ -85,6 +85,12 @@ impl Heads {
         }
     }
 
+    /// Whether any head has failed.
+    #[inline]
+    pub fn has_failures(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
     /// Whether a head has failed.
     pub fn has_failed(&self, head: u32) -> bool {
         !self.failed.is_empty() && self.failed.iter().any(|(of, _)| *of == head)

@@ -12,11 +12,11 @@ use squall_types::{Anchor, EdgeId, KeyGroup, Schema, TaskId, Timestamp, Tuple, V
 use super::acks::AckOut;
 use super::heads::Heads;
 use super::outputs::{BATCH, Outputs};
+use super::run::Run;
 use super::target::{Blocked, FlushPolicy};
 use crate::api::{Bolt, BoltContext, Collector, Failure, Row, TaskInfo};
 use crate::clock::Clock;
 use crate::metrics::{NodeMetrics, UserMetrics};
-use crate::token::Returns;
 
 /// Makes a bolt, for each task and for each start.
 pub type BoltFactory = Arc<dyn Fn() -> Box<dyn Bolt> + Send + Sync>;
@@ -81,7 +81,6 @@ pub struct Node {
     pub metrics: Arc<NodeMetrics>,
     pub user_metrics: UserMetrics,
     factory: Option<BoltFactory>,
-    returns: Arc<Returns>,
     index: u16,
     /// The next row to do, of the rows under way.
     pub cursor: usize,
@@ -89,7 +88,6 @@ pub struct Node {
     unprepared: Option<usize>,
     /// What a row costs, in nanoseconds: a moving average, 0 while unknown.
     pub row_cost_ns: u64,
-    more: Vec<Anchor>,
 }
 
 impl Node {
@@ -99,22 +97,9 @@ impl Node {
         tasks: Vec<TaskCell>,
         outputs: Outputs,
         factory: Option<BoltFactory>,
-        returns: Arc<Returns>,
         (metrics, user_metrics): (Arc<NodeMetrics>, UserMetrics),
     ) -> Self {
-        Self {
-            tasks,
-            outputs,
-            metrics,
-            user_metrics,
-            factory,
-            returns,
-            index,
-            cursor: 0,
-            unprepared: None,
-            row_cost_ns: 0,
-            more: Vec::new(),
-        }
+        Self { tasks, outputs, metrics, user_metrics, factory, index, cursor: 0, unprepared: None, row_cost_ns: 0 }
     }
 
     /// Prepares all tasks.
@@ -147,33 +132,25 @@ impl Node {
     }
 
     /// Does rows from the cursor on, a stretch at the most.
-    pub fn run(
-        &mut self,
-        rows: &Rows<'_>,
-        locate: impl Fn(usize) -> At,
-        heads: &mut Heads,
-        acks: &mut AckOut,
-        (clock, now_ns): (&Clock, u64),
-    ) -> Stretch {
+    pub fn run(&mut self, rows: &Rows<'_>, locate: impl Fn(usize) -> At, run: &mut Run, acks: &mut AckOut) -> Stretch {
         if let Some(task) = self.unprepared
-            && let Some(until) = self.restart_again(task, clock, now_ns)
+            && let Some(until) = self.restart_again(task, &run.clock, run.began_ns)
         {
             return Stretch::Restarting(until);
         }
         let end = rows.rows.min(self.cursor + self.stretch_rows());
         loop {
-            let caught =
-                catch_unwind(AssertUnwindSafe(|| self.run_rows(rows, end, &locate, heads, acks, (clock, now_ns))));
+            let caught = catch_unwind(AssertUnwindSafe(|| self.run_stretch(rows, end, &locate, run, acks)));
             match caught {
                 Ok(stretch) => return stretch,
                 Err(panic) => {
                     let at = locate(self.cursor);
-                    heads.fail(at.head, FailureKind::Failed);
+                    run.heads.fail(at.head, FailureKind::Failed);
                     self.outputs.withdraw(acks);
                     self.tasks[usize::from(at.task)].run.failed += 1;
                     self.tasks[usize::from(at.task)].run.rows += 1;
                     self.cursor += 1;
-                    if let Some(until) = self.panicked(usize::from(at.task), &*panic, clock) {
+                    if let Some(until) = self.panicked(usize::from(at.task), &*panic, &run.clock) {
                         return Stretch::Restarting(until);
                     }
                 }
@@ -181,72 +158,92 @@ impl Node {
         }
     }
 
-    fn run_rows(
+    fn run_stretch(
         &mut self,
         rows: &Rows<'_>,
         end: usize,
         locate: &impl Fn(usize) -> At,
-        heads: &mut Heads,
+        run: &mut Run,
         acks: &mut AckOut,
-        (clock, run_ns): (&Clock, u64),
+    ) -> Stretch {
+        if run.heads.anchors.is_empty() {
+            self.run_rows::<false>(rows, end, locate, run, acks)
+        } else {
+            self.run_rows::<true>(rows, end, locate, run, acks)
+        }
+    }
+
+    fn run_rows<const TRACKED: bool>(
+        &mut self,
+        rows: &Rows<'_>,
+        end: usize,
+        locate: &impl Fn(usize) -> At,
+        run: &mut Run,
+        acks: &mut AckOut,
     ) -> Stretch {
         let width = rows.schema.fields().len();
-        let has_further = !heads.more.is_empty();
+        let mut left = &rows.values[self.cursor * width..];
+        run.node = self.index;
+        run.more.clear();
         while self.cursor < end {
             if self.outputs.appended >= BATCH {
                 return Stretch::Full;
             }
+            let (values, behind) = left.split_at(width);
+            left = behind;
             let at = locate(self.cursor);
             let cell = &mut self.tasks[usize::from(at.task)];
             self.outputs.begin();
-            if has_further || !self.more.is_empty() {
-                self.more.clear();
-                heads.further(at.head, &mut self.more);
-            }
-            let anchor = heads.get(at.head);
+            let anchor = if TRACKED { run.begin(at.head) } else { Anchor::NONE };
+            let before = self.outputs.appended;
             let row = Row { head: at.head, anchor, sum: EdgeId::ZERO, group: at.group, source: at.task, kept: false };
-            let mut collector = Collector {
-                outputs: &mut self.outputs,
-                heads,
-                state: &mut cell.state,
-                clock,
-                returns: &self.returns,
-                run_ns,
-                node: self.index,
-                row,
-                more: &mut self.more,
-            };
-            let tuple = Tuple::new(&rows.values[self.cursor * width..][..width], rows.schema, at.source, at.group);
+            let mut collector = Collector { outputs: &mut self.outputs, state: &mut cell.state, run, row };
+            let tuple = Tuple::new(values, rows.schema, at.source, at.group);
             let result = cell.bolt.execute(&tuple, &mut collector);
-            let (sum, kept) = (collector.row.sum, collector.row.kept);
+            let Row { sum, kept, .. } = collector.row;
             cell.run.rows += 1;
-            if result.is_err() || self.outputs.error.is_some() || heads.has_failed(at.head) {
-                self.failed(usize::from(at.task), at.head, result, heads, acks);
+            let done = if result.is_err() || self.outputs.error.is_some() || run.heads.has_failures() {
+                self.look_closer(usize::from(at.task), at.head, result, run, acks)
             } else {
-                heads.add_sum(at.head, sum);
-                if !self.more.is_empty() {
-                    heads.add_further(at.head, &self.more);
-                }
-                cell.run.emitted += u64::from(self.outputs.emitted());
-                cell.run.acked += u64::from(!kept && anchor.root.is_some());
+                cell.run.emitted += (self.outputs.appended - before) as u64;
+                true
+            };
+            if TRACKED {
+                run.end(at.head, sum);
+                let acked = done && !kept && anchor.root.is_some();
+                self.tasks[usize::from(at.task)].run.acked += u64::from(acked);
             }
             self.cursor += 1;
         }
         Stretch::Done
     }
 
-    /// A call failed: withdraws what it emitted, fails its head, keeps the error.
+    /// A call may have failed: if so withdraws what it emitted, fails its head, keeps the error. Says whether it is done.
     #[cold]
-    fn failed(&mut self, task: usize, head: u32, result: Result<(), Failure>, heads: &mut Heads, acks: &mut AckOut) {
-        let emitted = self.outputs.error.take().map(Failure::from);
+    fn look_closer(
+        &mut self,
+        task: usize,
+        head: u32,
+        result: Result<(), Failure>,
+        run: &mut Run,
+        acks: &mut AckOut,
+    ) -> bool {
+        let emitted = self.outputs.error.take().map(|error| Failure::from(*error));
+        let failure = result.err().or(emitted);
+        let before = run.heads.has_failed(head);
+        if failure.is_none() && !before {
+            self.tasks[task].run.emitted += u64::from(self.outputs.emitted());
+            return true;
+        }
         self.outputs.withdraw(acks);
         self.tasks[task].run.failed += 1;
-        if !heads.has_failed(head) {
-            heads.fail(head, FailureKind::Failed);
+        if !before {
+            run.heads.fail(head, FailureKind::Failed);
         }
-        if let Some(failure) = result.err().or(emitted) {
+        if let Some(failure) = failure {
             self.keep_error(task, &failure, false);
         }
+        false
     }
 
     /// Counts an error of a task, and keeps it.
@@ -315,53 +312,44 @@ impl Node {
     }
 
     /// Gives every task a tick.
-    pub fn tick(&mut self, heads: &mut Heads, acks: &mut AckOut, clock: &Clock) {
-        self.call_all(heads, acks, clock, |bolt, out| bolt.tick(out));
+    pub fn tick(&mut self, run: &mut Run, acks: &mut AckOut) {
+        self.call_all(run, acks, |bolt, out| bolt.tick(out));
     }
 
     /// Tells every task that the watermark has risen.
-    pub fn watermark(&mut self, to: Timestamp, heads: &mut Heads, acks: &mut AckOut, clock: &Clock) {
-        self.call_all(heads, acks, clock, |bolt, out| bolt.watermark(to, out));
+    pub fn watermark(&mut self, to: Timestamp, run: &mut Run, acks: &mut AckOut) {
+        self.call_all(run, acks, |bolt, out| bolt.watermark(to, out));
     }
 
     fn call_all(
         &mut self,
-        heads: &mut Heads,
+        run: &mut Run,
         acks: &mut AckOut,
-        clock: &Clock,
         call: impl Fn(&mut dyn Bolt, &mut Collector<'_>) -> Result<(), Failure>,
     ) {
-        let run_ns = clock.now_ns();
+        run.node = self.index;
         for task in 0..self.tasks.len() {
             let cell = &mut self.tasks[task];
             self.outputs.begin();
-            self.more.clear();
-            let mut collector = Collector {
-                outputs: &mut self.outputs,
-                heads,
-                state: &mut cell.state,
-                clock,
-                returns: &self.returns,
-                run_ns,
-                node: self.index,
-                row: Row::none(u16::try_from(task).expect("tasks fit u16")),
-                more: &mut self.more,
-            };
+            run.more.clear();
+            let before = self.outputs.appended;
+            let row = Row::none(u16::try_from(task).expect("tasks fit u16"));
+            let mut collector = Collector { outputs: &mut self.outputs, state: &mut cell.state, run, row };
             let bolt = &mut *cell.bolt;
             match catch_unwind(AssertUnwindSafe(|| call(bolt, &mut collector))) {
                 Ok(result) => {
-                    let emitted = self.outputs.error.take().map(Failure::from);
+                    let emitted = self.outputs.error.take().map(|error| Failure::from(*error));
                     if let Some(failure) = result.err().or(emitted) {
                         self.outputs.withdraw(acks);
                         self.keep_error(task, &failure, false);
                     } else {
-                        self.tasks[task].run.emitted += u64::from(self.outputs.emitted());
+                        self.tasks[task].run.emitted += (self.outputs.appended - before) as u64;
                     }
                 }
                 Err(panic) => {
                     self.outputs.withdraw(acks);
                     // A start that must wait is taken up by the next run.
-                    let _ = self.panicked(task, &*panic, clock);
+                    let _ = self.panicked(task, &*panic, &run.clock);
                 }
             }
         }

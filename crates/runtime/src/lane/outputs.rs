@@ -20,6 +20,8 @@ pub const BATCH: usize = 256;
 /// One output stream's rows, until they are routed.
 pub struct OutStream {
     pub schema: Arc<Schema>,
+    /// Values a row.
+    width: usize,
     pub direct: bool,
     pub rows: u32,
     /// Rows when the current call began: a failed call's are cut back to here.
@@ -47,6 +49,7 @@ impl OutStream {
     /// A stream without rows.
     pub fn new(schema: Arc<Schema>, direct: bool, edges: Vec<Edge>, chained: Vec<usize>) -> Self {
         Self {
+            width: schema.fields().len(),
             schema,
             direct,
             rows: 0,
@@ -62,10 +65,6 @@ impl OutStream {
             chained,
             since_ns: u64::MAX,
         }
-    }
-
-    fn width(&self) -> usize {
-        self.schema.fields().len()
     }
 
     /// Rows go to one task and nothing about them depends on the row: the columns are handed over as they are.
@@ -98,7 +97,7 @@ impl OutStream {
     fn cut(&mut self, acks: &mut AckOut) {
         let rows = self.mark as usize;
         self.rows = self.mark;
-        for value in self.values.drain(rows * self.schema.fields().len()..) {
+        for value in self.values.drain(rows * self.width..) {
             self.heap_bytes -= value.heap_bytes();
         }
         if self.anchors.len() > rows {
@@ -140,7 +139,7 @@ pub struct Outputs {
     /// Rows appended since the run began.
     pub appended: usize,
     /// The first thing that the current call emitted wrongly.
-    pub error: Option<EmitError>,
+    pub error: Option<Box<EmitError>>,
 }
 
 impl Outputs {
@@ -167,6 +166,7 @@ impl Outputs {
     /// Takes back what the current call emitted. Edges that it made below other roots are acked, so they cancel.
     #[cold]
     pub fn withdraw(&mut self, acks: &mut AckOut) {
+        self.appended -= self.emitted() as usize;
         for stream in &mut self.streams {
             stream.cut(acks);
         }
@@ -186,12 +186,12 @@ impl Outputs {
         }
         if stream.named.len() == before {
             let name = stream.schema.stream().to_string();
-            self.error.get_or_insert(EmitError::NoSuchReceiver { stream: name, task: to.get() });
+            self.error.get_or_insert_with(|| Box::new(EmitError::NoSuchReceiver { stream: name, task: to.get() }));
         }
     }
 
     /// Appends a row. Wrong rows are remembered, and fail the call.
-    #[inline]
+    #[inline(always)]
     pub fn append<R: IntoRow>(&mut self, handle: StreamHandle, row: R, origin: &mut Origin<'_>) -> Option<usize> {
         let Some(stream) = self.streams.get_mut(handle.index()) else {
             return self.refuse(EmitError::NoSuchStream { stream: handle.index() });
@@ -209,7 +209,7 @@ impl Outputs {
         let before = stream.values.len();
         row.write(&mut RowWriter::new(&mut stream.values, &mut stream.heap_bytes));
         let written = stream.values.len() - before;
-        if written != stream.width() {
+        if written != stream.width {
             for value in stream.values.drain(before..) {
                 stream.heap_bytes -= value.heap_bytes();
             }
@@ -298,7 +298,7 @@ impl Outputs {
 
     #[cold]
     fn refuse(&mut self, error: EmitError) -> Option<usize> {
-        self.error.get_or_insert(error);
+        self.error.get_or_insert_with(|| Box::new(error));
         None
     }
 

@@ -217,7 +217,7 @@ impl<S: Spout> SpoutTask<S> {
 
     fn after(&mut self, outcome: Result<Next, Failure>, first: Option<squall_types::Sequence>, env: &mut SpoutEnv<'_>) {
         let outcome = match env.outputs.error.take() {
-            Some(error) => Err(Failure::from(error)),
+            Some(error) => Err(Failure::from(*error)),
             None => outcome,
         };
         match outcome {

@@ -9,6 +9,7 @@ use super::acks::AckBatch;
 use super::bolt_lane::{MAX_AGE_NS, Tick, restart_later};
 use super::chain::{Chain, Step};
 use super::control::{Control, Phase};
+use super::run::Run;
 use super::spout_cell::{Due, SpoutCell, SpoutEnv};
 use super::target::FlushPolicy;
 use crate::api::{Failure, TaskInfo};
@@ -65,7 +66,7 @@ impl SpoutLane {
     pub fn prepare(&mut self) -> Result<(), (TaskInfo, Failure)> {
         self.chain.prepare()?;
         for cell in &mut self.cells {
-            cell.open(&self.chain.clock).map_err(|failure| (cell.info().clone(), failure))?;
+            cell.open(&self.chain.run.clock).map_err(|failure| (cell.info().clone(), failure))?;
         }
         Ok(())
     }
@@ -171,7 +172,7 @@ impl SpoutLane {
     async fn call(&mut self, index: usize) {
         let began = self.chain.now_ns();
         let cell = &mut self.cells[index];
-        let Chain { nodes, heads, acks, clock, .. } = &mut self.chain;
+        let Chain { nodes, run: Run { heads, clock, .. }, acks, .. } = &mut self.chain;
         let head = &mut nodes[0];
         head.metrics.set_running_since(began);
         let mut env = SpoutEnv { outputs: &mut head.outputs, heads, acks, clock, now_ns: began };
@@ -237,7 +238,7 @@ impl SpoutLane {
 
     fn next_deadline(&self) -> Option<tokio::time::Instant> {
         let ns = self.cells.iter().filter_map(|cell| cell.next_deadline()).min();
-        ns.map(|ns| self.chain.clock.instant(ns))
+        ns.map(|ns| self.chain.run.clock.instant(ns))
     }
 
     /// Sends everything and waits for something to do.
@@ -249,7 +250,7 @@ impl SpoutLane {
             _ => None,
         });
         let ticks = self.ticks.iter().map(|tick| tick.next_ns);
-        let next = calls.chain(ticks).min().map(|ns| self.chain.clock.instant(ns));
+        let next = calls.chain(ticks).min().map(|ns| self.chain.run.clock.instant(ns));
         let deadline = next.into_iter().chain(self.next_deadline()).min();
         self.inbox.wait(deadline, true).await;
         self.wake();

@@ -126,7 +126,7 @@ impl<'a> Assembler<'a> {
         let mut nodes = Vec::new();
         let mut entries = Vec::new();
         for at in 0..lane.nodes.len() {
-            let (node, entry) = self.node(index, lane, at, &returns)?;
+            let (node, entry) = self.node(index, lane, at)?;
             nodes.push(node);
             entries.push(entry);
         }
@@ -170,13 +170,7 @@ impl<'a> Assembler<'a> {
         }
     }
 
-    fn node(
-        &self,
-        index: usize,
-        lane: &Lane,
-        at: usize,
-        returns: &Arc<Returns>,
-    ) -> Result<(Node, NodeEntry), StartError> {
+    fn node(&self, index: usize, lane: &Lane, at: usize) -> Result<(Node, NodeEntry), StartError> {
         let part = &lane.nodes[at];
         let metrics = NodeMetrics::new(part.tasks.len());
         let user = self.user_metrics[part.component].clone();
@@ -193,8 +187,7 @@ impl<'a> Assembler<'a> {
             })
         });
         let number = u16::try_from(at).expect("a lane has fewer nodes than the topology components");
-        let node =
-            Node::new(number, cells.collect(), outputs, factory.clone(), returns.clone(), (metrics.clone(), user));
+        let node = Node::new(number, cells.collect(), outputs, factory.clone(), (metrics.clone(), user));
         Ok((node, NodeEntry { component: part.component, tasks: part.tasks.clone(), metrics, chained: at > 0 }))
     }
 

@@ -95,7 +95,7 @@ pub async fn spout_lane(mut lane: SpoutLane, prepared: Prepared) {
 pub async fn async_lane((mut parts, infos): (AsyncParts, Vec<TaskInfo>), prepared: Prepared) {
     let mut result = Ok(());
     for info in infos {
-        match prepare_async(&parts.factory, &info, &parts.chain.clock, &parts.user_metrics).await {
+        match prepare_async(&parts.factory, &info, &parts.chain.run.clock, &parts.user_metrics).await {
             Ok(bolt) => parts.tasks.push(AsyncTask { info, bolt }),
             Err(failure) => {
                 result = Err(StartError::prepare(&info, &failure));

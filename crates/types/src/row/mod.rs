@@ -89,6 +89,17 @@ pub trait ToValue {
     /// The value.
     fn to_value(self) -> Value;
 
+    /// Appends the value, and says how many bytes it holds outside itself.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn append_to(self, values: &mut Vec<Value>) -> usize
+    where
+        Self: Sized,
+    {
+        values.extend(std::iter::once_with(|| self.to_value()));
+        values.last().map_or(0, Value::heap_bytes)
+    }
+
     /// The value of a list of this type. For `u8`, whose lists are bytes.
     #[doc(hidden)]
     fn list_to_value(items: Vec<Self>) -> Value
@@ -164,9 +175,8 @@ impl<'a> RowWriter<'a> {
     ///
     /// Makes room first, and the value in its place then: one that exists while the buffer grows may have to be dropped, so it lies in
     /// memory and is written twice.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, item: impl ToValue) {
-        self.values.extend(std::iter::once_with(|| item.to_value()));
-        *self.heap_bytes += self.values.last().map_or(0, Value::heap_bytes);
+        *self.heap_bytes += item.append_to(self.values);
     }
 }

@@ -30,7 +30,6 @@ to_value! {
     u32: |number| Value::Int(number.into());
     f32: |number| Value::Float(number.into());
     f64: |number| Value::Float(number);
-    &str: |text| Value::Str(Str::new(text));
     &String: |text| Value::Str(Str::new(text));
     String: |text| Value::Str(text.into());
     Cow<'_, str>: |text| Value::Str(text.into());
@@ -43,6 +42,19 @@ to_value! {
     BTreeMap<Str, Value>: |entries| Value::Map(Arc::new(entries));
     Value: |value| value;
     &Value: |value| value.clone();
+}
+
+impl ToValue for &str {
+    #[inline]
+    fn to_value(self) -> Value {
+        Value::Str(Str::new(self))
+    }
+
+    #[inline(always)]
+    fn append_to(self, values: &mut Vec<Value>) -> usize {
+        values.extend(std::iter::once_with(|| self.to_value()));
+        Str::bytes_outside(self)
+    }
 }
 
 impl ToValue for u8 {

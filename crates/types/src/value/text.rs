@@ -48,6 +48,12 @@ impl Str {
         }
     }
 
+    /// Bytes that [`Str::new`] holds outside the string itself for this text.
+    #[inline]
+    pub(crate) fn bytes_outside(text: &str) -> usize {
+        if text.len() <= INLINE { 0 } else { text.len() }
+    }
+
     /// Bytes held outside the string itself.
     #[inline]
     pub fn heap_bytes(&self) -> usize {
