@@ -8,8 +8,12 @@
 //! - a builder's errors are all reported at once, when it is built.
 
 mod builder;
+mod command;
+mod run;
 
 pub use builder::{AsyncBoltDeclarer, BoltDeclarer, SpoutDeclarer, Subscription, TopologyBuilder};
+pub use command::{describe, main};
+pub use run::{Cause, Outcome, Progress, RunError, Runner, Stopper};
 pub use squall_derive::Tuple;
 pub use squall_engine::ledger::FailureKind;
 pub use squall_engine::rolling::{Rolling, TopK, WindowError, WindowSpec};
