@@ -25,6 +25,6 @@ pub use squall_runtime::{
 };
 pub use squall_types::topology::{Delivery, Invalid, NoSuchComponent, Problem};
 pub use squall_types::{
-    Bytes, ComponentId, FromTuple, FromValue, IntoRow, KeyGroup, Map, OwnedTuple, RowError, RowWriter, Schema, Str,
-    StreamId, TaskId, Timestamp, ToValue, Tuple, Value,
+    Bytes, Code, ComponentId, FromTuple, FromValue, IntoRow, KeyGroup, Map, OwnedTuple, RowError, RowWriter, Schema, Str,
+    StreamId, TaskId, Timestamp, ToValue, Tuple, Value, duration,
 };
