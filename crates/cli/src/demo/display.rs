@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use squall::{Outcome, Progress, Timestamp};
+use squall::{Outcome, Progress};
 
 use super::board::{Board, Found};
 use super::figures::{Figures, Grouped, Micros};

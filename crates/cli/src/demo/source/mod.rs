@@ -13,7 +13,6 @@ use squall::{Delivery, Timestamp, TopologyBuilder, WindowSpec};
 
 use generated::Generated;
 pub use lines::{Input, OpenError};
-pub use post::BadLine;
 pub use replayed::{BAD_LINES, Note, Notes};
 use replayed::{Replay, Replayed};
 

@@ -1,9 +1,9 @@
 //! The spout of posts that were written before.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use squall::metrics::Counter;
 use squall::{Declarer, FailureKind, Next, Result, Spout, SpoutCollector, SpoutContext, SpoutWaker, Timestamp};
@@ -26,6 +26,18 @@ pub enum Note {
     BadLine { number: u64, why: BadLine, last_shown: bool },
     /// The input ends here, because it can't be read any further.
     ReadFailed(io::Error),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadLine { number, why, last_shown } => {
+                let rest = if *last_shown { "; further ones are only counted" } else { "" };
+                write!(f, "line {number} skipped: {why}{rest}")
+            }
+            Self::ReadFailed(error) => write!(f, "the input ends early: {error}"),
+        }
+    }
 }
 
 /// What is replayed, and how.
