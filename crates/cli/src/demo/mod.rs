@@ -17,7 +17,7 @@ mod source;
 mod tests;
 mod topology;
 
-use std::io::stdout;
+use std::io::{ErrorKind, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,9 +43,15 @@ pub fn run(args: Args) -> Result<ExitCode, DemoError> {
 
     let mut display = Display::new(stdout(), args.title());
     let mut shown = display.start();
-    let mut runner = Runner::new(program).every(REFRESH, |progress| {
+    let runner = Runner::new(program);
+    let stopper = runner.stopper();
+    let mut runner = runner.every(REFRESH, |progress| {
         if shown.is_ok() {
             shown = display.refresh(&board, progress);
+        }
+        // Nobody sees what would be shown.
+        if shown.is_err() && !progress.draining {
+            stopper.stop();
         }
     });
     if let Some(time) = args.end_after {
@@ -53,7 +59,11 @@ pub fn run(args: Args) -> Result<ExitCode, DemoError> {
     }
     let outcome = runner.run()?;
 
-    shown.and_then(|()| display.end(&board, &outcome)).map_err(DemoError::Output)?;
+    match shown.and_then(|()| display.end(&board, &outcome)) {
+        // Who read the output has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        shown => shown.map_err(DemoError::Output)?,
+    }
     match board.take_failure() {
         Some(failure) => Err(DemoError::Read(failure)),
         None => Ok(ExitCode::from(u8::from(!outcome.is_whole()))),

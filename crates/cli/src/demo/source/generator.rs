@@ -92,7 +92,7 @@ impl Generator {
     fn tag(&mut self, seconds: f64) -> usize {
         let begun = (seconds / BURST_SECONDS).floor();
         let mut draw = self.random.share();
-        for burst in [begun, begun - 1.0] {
+        for burst in [begun, begun - 1.0].into_iter().filter(|burst| *burst >= 0.0) {
             let away = (seconds - (burst + 1.0) * BURST_SECONDS).abs() / BURST_SECONDS;
             let share = BURST_SHARE * (1.0 - away);
             if draw < share {
