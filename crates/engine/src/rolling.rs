@@ -71,6 +71,20 @@ impl WindowSpec {
         slot + i64::from(rest > 0)
     }
 
+    /// The end of the first window that covers an instant: the multiple of the slide that it is, or the next one.
+    pub fn end_of(&self, at: Timestamp) -> Timestamp {
+        self.end(self.slot(at))
+    }
+
+    fn end(&self, slot: i64) -> Timestamp {
+        Timestamp::from_micros(slot.saturating_mul(self.slide_us))
+    }
+
+    /// How much the window moves by.
+    pub fn slide(&self) -> Duration {
+        Duration::from_micros(self.slide_us.unsigned_abs())
+    }
+
     /// The last slot that lies before the window ending with `slot`.
     fn before(&self, slot: i64) -> i64 {
         slot.saturating_sub(self.slots)
@@ -134,6 +148,15 @@ impl Rolling {
         let inside = spec.before(last)..last;
         let slots = self.slots.iter().rev().skip_while(|(slot, _)| *slot > last);
         slots.take_while(|(slot, _)| *slot > inside.start).fold(0, |sum, (_, n)| sum.saturating_add(*n))
+    }
+
+    /// The end of the first window that counts something and ends at `from` or later; `None` if there is none. Where rows are far
+    /// apart, it leads over the empty windows between them.
+    pub fn next_end(&self, from: Timestamp, spec: &WindowSpec) -> Option<Timestamp> {
+        let first = spec.slot(from);
+        let before = spec.before(first);
+        let counted = self.slots.iter().find(|(slot, _)| *slot > before);
+        counted.map(|&(slot, _)| spec.end(slot.max(first)))
     }
 
     /// Whether no window that ends at `now` or later counts anything, so that the key can be dropped.

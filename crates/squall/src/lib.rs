@@ -8,8 +8,12 @@
 //! - a builder's errors are all reported at once, when it is built.
 
 mod builder;
+mod command;
+mod run;
 
 pub use builder::{AsyncBoltDeclarer, BoltDeclarer, SpoutDeclarer, Subscription, TopologyBuilder};
+pub use command::{describe, main};
+pub use run::{Cause, Outcome, Progress, RunError, Runner, Stopper};
 pub use squall_derive::Tuple;
 pub use squall_engine::ledger::FailureKind;
 pub use squall_engine::rolling::{Rolling, TopK, WindowError, WindowSpec};
@@ -21,6 +25,6 @@ pub use squall_runtime::{
 };
 pub use squall_types::topology::{Delivery, Invalid, NoSuchComponent, Problem};
 pub use squall_types::{
-    Bytes, ComponentId, FromTuple, FromValue, IntoRow, KeyGroup, Map, OwnedTuple, RowError, RowWriter, Schema, Str,
-    StreamId, TaskId, Timestamp, ToValue, Tuple, Value,
+    Bytes, Code, ComponentId, FromTuple, FromValue, IntoRow, KeyGroup, Map, OwnedTuple, RowError, RowWriter, Schema, Str,
+    StreamId, TaskId, Timestamp, ToValue, Tuple, Value, duration,
 };

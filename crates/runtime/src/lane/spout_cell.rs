@@ -73,7 +73,9 @@ pub trait SpoutCell: Send {
     fn next_deadline(&self) -> Option<u64>;
     /// Roots pending.
     fn pending(&self) -> usize;
-    /// Writes its figures.
+    /// Writes what has become of its roots: before other code runs, so that the books are right even if that hangs.
+    fn book_counts(&mut self);
+    /// Writes all its figures.
     fn book(&mut self);
     /// Stops it as if it had panicked: what a fault injection does.
     fn kill(&mut self, env: &mut SpoutEnv<'_>);
@@ -403,21 +405,27 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
         self.ledger.as_ref().map_or(0, Ledger::pending)
     }
 
+    fn book_counts(&mut self) {
+        let mut metrics = self.metrics.tasks();
+        let task = &mut metrics[usize::from(self.index)];
+        task.executed += std::mem::take(&mut self.run.calls);
+        task.emitted += std::mem::take(&mut self.run.emitted);
+        task.acked += std::mem::take(&mut self.run.acked);
+        task.failed += std::mem::take(&mut self.run.failed);
+        task.timed_out += std::mem::take(&mut self.run.timed_out);
+        task.lost += std::mem::take(&mut self.run.lost);
+        task.pending = self.ledger.as_ref().map_or(0, |ledger| ledger.pending() as u64);
+    }
+
     fn book(&mut self) {
+        self.book_counts();
         self.run.record_same();
         let run = std::mem::take(&mut self.run);
         let mut metrics = self.metrics.tasks();
         let task = &mut metrics[usize::from(self.index)];
-        task.executed += run.calls;
-        task.emitted += run.emitted;
-        task.acked += run.acked;
-        task.failed += run.failed;
-        task.timed_out += run.timed_out;
-        task.lost += run.lost;
         task.restarts += run.restarts;
         task.busy_ns += run.busy_ns;
         task.complete.merge(&run.complete);
-        task.pending = self.ledger.as_ref().map_or(0, |ledger| ledger.pending() as u64);
         task.oldest_pending_ns = self.ledger.as_ref().and_then(Ledger::oldest_pending_ns);
         task.errors.failures += run.errors.failures;
         task.errors.panics += run.errors.panics;

@@ -180,6 +180,7 @@ impl SpoutLane {
         head.metrics.set_running_since(0);
         let ended = self.chain.spout_called(began);
         cell.add_busy_ns(ended - began);
+        cell.book_counts();
         self.pump().await;
         if let Some(to) = watermark.and_then(|to| self.watermarks.advance(index, to)) {
             self.pass_mark(Mark::Watermark(to)).await;

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use squall_engine::ledger::FailureKind;
 use squall_types::Timestamp;
@@ -16,6 +17,7 @@ use crate::api::{Declarer, Failure, Next, Result, Sink, Spout, SpoutCollector, S
 use crate::clock::Clock;
 use crate::lane::BATCH;
 use crate::metrics::UserMetrics;
+use crate::token::Notify;
 
 /// What the lane tells the thread.
 enum Order<Id> {
@@ -65,6 +67,14 @@ impl<Id> Link<Id> {
     }
 }
 
+/// The spout's own waker calls the thread. The lock is taken so that a call can't fall between the thread's look at it and its sleep.
+impl<Id: Send> Notify for Link<Id> {
+    fn notify(&self) {
+        drop(self.lock());
+        self.changed.notify_one();
+    }
+}
+
 /// A blocking spout's stand-in in the lane.
 pub struct ThreadedSpout<S: Spout> {
     make: MakeSpout<S>,
@@ -108,7 +118,8 @@ impl<S: Spout> Spout for ThreadedSpout<S> {
             info: context.info.clone(),
             clock: *context.clock,
             metrics: context.metrics.clone(),
-            waker: context.waker.clone(),
+            lane: context.waker.clone(),
+            waker: SpoutWaker::new(self.link.clone()),
         };
         let name = format!("{}-{}", context.info.component, context.info.task);
         let handle = std::thread::Builder::new().name(name).spawn(move || {
@@ -197,6 +208,9 @@ struct Thread<S: Spout> {
     info: TaskInfo,
     clock: Clock,
     metrics: UserMetrics,
+    /// Tells the lane that something was made.
+    lane: SpoutWaker,
+    /// The user's.
     waker: SpoutWaker,
 }
 
@@ -237,7 +251,7 @@ impl<S: Spout> Thread<S> {
                 spout.activate();
             }
             self.link.lock().made.push_back(made);
-            self.waker.wake();
+            self.lane.wake();
             if done {
                 active = false;
             }
@@ -248,6 +262,13 @@ impl<S: Spout> Thread<S> {
     /// Does what the lane says until the spout may be called.
     fn follow_orders(&self, spout: &mut S, active: &mut bool, wait: Next) -> Work {
         let mut waited = !matches!(wait, Next::Wait | Next::WaitFor(_));
+        // Acks wake this thread too: they don't make a wait longer.
+        let due_ns = match wait {
+            Next::WaitFor(pause) => {
+                Some(self.clock.now_ns().saturating_add(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX)))
+            }
+            Next::More | Next::Wait | Next::Done => None,
+        };
         loop {
             let mut shared = self.link.lock();
             if let Some(order) = shared.orders.pop_front() {
@@ -258,21 +279,17 @@ impl<S: Spout> Thread<S> {
                 Self::follow(spout, active, order);
                 continue;
             }
+            waited |= self.waker.take_call();
             if *active && waited && shared.made.len() < Link::<S::Id>::AHEAD {
                 return Work::Call;
             }
-            let pause = match wait {
-                Next::WaitFor(pause) if *active && !waited => Some(pause),
-                _ => None,
-            };
-            if let Some(pause) = pause {
-                let waiting = self.link.changed.wait_timeout(shared, pause);
-                let (shared, out) = waiting.unwrap_or_else(PoisonError::into_inner);
+            if let Some(due_ns) = due_ns.filter(|_| *active && !waited) {
+                let pause = Duration::from_nanos(due_ns.saturating_sub(self.clock.now_ns()));
+                let (shared, _) = self.link.changed.wait_timeout(shared, pause).unwrap_or_else(PoisonError::into_inner);
                 drop(shared);
-                waited |= out.timed_out() || self.waker.take_call();
+                waited |= self.clock.now_ns() >= due_ns;
             } else {
                 drop(self.link.changed.wait(shared).unwrap_or_else(PoisonError::into_inner));
-                waited |= self.waker.take_call();
             }
         }
     }

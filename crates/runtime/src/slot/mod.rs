@@ -48,8 +48,32 @@ pub struct Books {
     pub lost: u64,
     /// Roots still pending.
     pub left: u64,
+    /// Time was up, or nobody waited, before everything in flight was done. Without tracking this alone tells.
+    pub cut_short: bool,
     /// Components that were still at work when time was up: their threads couldn't be ended.
     pub hung: Vec<ComponentId>,
+}
+
+impl Books {
+    /// What became of the roots up to a snapshot.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let spouts = snapshot.spouts();
+        Self {
+            emitted: spouts.emitted,
+            acked: spouts.acked,
+            failed: spouts.failed,
+            timed_out: spouts.timed_out,
+            lost: spouts.lost,
+            left: spouts.pending,
+            cut_short: false,
+            hung: Vec::new(),
+        }
+    }
+
+    /// Whether everything that was in flight was done: nothing is left behind, not even a thread.
+    pub fn is_whole(&self) -> bool {
+        !self.cut_short && self.left == 0 && self.hung.is_empty()
+    }
 }
 
 /// Reads a running slot's figures.
@@ -168,7 +192,7 @@ impl Slot {
 
     async fn stop(mut self, finished: bool) -> Books {
         const GRACE: Duration = Duration::from_millis(500);
-        let mut books = self.books();
+        let mut books = Books { cut_short: !finished, ..self.books() };
         self.control.set_phase(Phase::Stopping);
         let grace = if finished { GRACE * 10 } else { GRACE };
         if !self.threads.end(grace).await {
@@ -179,15 +203,13 @@ impl Slot {
 
     /// What became of the roots so far.
     pub fn books(&self) -> Books {
-        let spouts = self.registry.snapshot().spouts();
-        Books {
-            emitted: spouts.emitted,
-            acked: spouts.acked,
-            failed: spouts.failed,
-            timed_out: spouts.timed_out,
-            lost: spouts.lost,
-            left: spouts.pending,
-            hung: Vec::new(),
-        }
+        Books::of(&self.registry.snapshot())
+    }
+}
+
+impl Drop for Slot {
+    /// A slot that is dropped is ended at once; nobody waits for its threads.
+    fn drop(&mut self) {
+        self.control.set_phase(Phase::Stopping);
     }
 }

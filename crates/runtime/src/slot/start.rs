@@ -54,6 +54,19 @@ impl StartError {
         }
     }
 
+    /// What to do about it.
+    pub fn next_step(&self) -> &'static str {
+        match self {
+            Self::Prepare { .. } => "mend what the component said, or its settings",
+            Self::NoGrouping { .. } => "give the code of the grouping where the topology is built",
+            Self::NoThread(_) => {
+                "raise the limit of threads for this user, or lower the parallelism of blocking components"
+            }
+            Self::NoRandomness(_) => "make the system's source of randomness readable to this process",
+            Self::LaneEnded => "report it with the log",
+        }
+    }
+
     fn prepare(info: &TaskInfo, failure: &Failure) -> Self {
         let own = failure.source().downcast_ref::<crate::api::ContextError>();
         Self::Prepare {

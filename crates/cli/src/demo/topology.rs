@@ -1,0 +1,35 @@
+//! The topology: posts → hashtags → count → merge.
+
+use std::time::Duration;
+
+use squall::{Delivery, Invalid, Program, TopologyBuilder, WindowSpec};
+
+use super::count::Count;
+use super::hashtags::Hashtags;
+use super::merge::{Merge, Publish};
+use super::source::{Source, Spouts};
+
+/// What the topology is made of.
+pub struct Settings {
+    pub source: Source,
+    pub window: WindowSpec,
+    /// How many hashtags are shown.
+    pub top: usize,
+    /// Executors of each component that can have several.
+    pub parallelism: u32,
+    pub delivery: Delivery,
+    /// The input ends after so long.
+    pub end_after: Option<Duration>,
+}
+
+/// Trending hashtags; each window's goes to `publish`.
+pub fn trending(settings: Settings, publish: Publish) -> Result<Program, Invalid> {
+    let Settings { source, window, top, parallelism, delivery, end_after } = settings;
+    let mut topology = TopologyBuilder::new("trending");
+    topology.delivery(delivery);
+    source.declare("posts", &mut topology, &Spouts { window, parallelism, delivery, end_after });
+    topology.bolt("hashtags", || Hashtags).parallelism(parallelism).local_or_shuffle("posts");
+    topology.bolt("count", move || Count::new(window, top)).parallelism(parallelism).fields("hashtags", ["tag"]);
+    topology.bolt("merge", move || Merge::new(top, publish.clone())).global("count");
+    topology.build()
+}

@@ -1,0 +1,87 @@
+//! A topology that misbehaves as it is told, to see what a drain, a metrics table and the books make of it:
+//!
+//! ```sh
+//! cargo run --example misbehave -- --metrics-every 1s --set work.fail_every=1000
+//! cargo run --example misbehave -- --drain-timeout 2s --set work.hang_at=5000    # then Ctrl-C
+//! cargo run --example misbehave -- --set numbers.limit=100000                    # ends by itself
+//! ```
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use squall::{
+    Bolt, BoltContext, Collector, Declarer, Next, Result, Spout, SpoutCollector, SpoutContext, TopologyBuilder, Tuple,
+};
+
+#[derive(Tuple)]
+struct Number {
+    number: i64,
+}
+
+/// Counts from 0 up to `limit`, or for ever.
+#[derive(Default)]
+struct Numbers {
+    next: i64,
+    limit: Option<i64>,
+}
+
+impl Spout for Numbers {
+    type Id = i64;
+
+    fn declare(&self, streams: &mut Declarer) {
+        streams.emits::<Number>();
+    }
+
+    fn open(&mut self, context: &mut SpoutContext<'_>) -> Result {
+        self.limit = context.setting("limit")?;
+        if context.setting("hang_on_open")?.unwrap_or(false) {
+            thread::sleep(Duration::MAX);
+        }
+        Ok(())
+    }
+
+    fn next(&mut self, out: &mut SpoutCollector<'_, i64>) -> Result<Next> {
+        for _ in 0..out.room() {
+            if self.limit.is_some_and(|limit| self.next >= limit) {
+                return Ok(Next::Done);
+            }
+            out.emit_with(self.next, Number { number: self.next });
+            self.next += 1;
+        }
+        Ok(Next::More)
+    }
+}
+
+/// Takes numbers, unless it is told to fail each so-manieth, or to hang at one.
+#[derive(Default)]
+struct Work {
+    fail_every: Option<i64>,
+    hang_at: Option<i64>,
+}
+
+impl Bolt for Work {
+    fn prepare(&mut self, context: &mut BoltContext<'_>) -> Result {
+        self.fail_every = context.setting("fail_every")?;
+        self.hang_at = context.setting("hang_at")?;
+        Ok(())
+    }
+
+    fn execute(&mut self, tuple: &Tuple<'_>, _: &mut Collector<'_>) -> Result {
+        let Number { number } = tuple.read()?;
+        if self.hang_at == Some(number) {
+            thread::sleep(Duration::MAX);
+        }
+        match self.fail_every {
+            Some(every) if number % every == every - 1 => Err("told to fail".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let mut topology = TopologyBuilder::new("misbehave");
+    topology.spout("numbers", Numbers::default);
+    topology.bolt("work", Work::default).local_or_shuffle("numbers");
+    squall::main(topology)
+}

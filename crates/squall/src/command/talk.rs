@@ -1,0 +1,158 @@
+//! What the program says on stderr.
+
+use std::fmt::{self, Write as _};
+use std::process::ExitCode;
+
+use squall_types::Code;
+use squall_types::topology::{Invalid, NoSuchComponent};
+
+use crate::run::RunError;
+use crate::{Books, Runner};
+
+/// The exit code of a wrong command line.
+pub const USAGE: u8 = 2;
+
+/// Why the program does nothing, or ends otherwise than it should.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The command line can't be read.
+    #[error("{}", .0.to_string().trim_end())]
+    Usage(clap::Error),
+    /// An option is for a component that isn't there.
+    #[error(transparent)]
+    NoSuchComponent(#[from] NoSuchComponent),
+    /// The topology can't be run as it is.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// It couldn't be started.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The description can't be written.
+    #[error("the description can't be written to stdout")]
+    NoOutput(#[source] std::io::Error),
+}
+
+impl CommandError {
+    /// What the process ends with.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) | Self::NoSuchComponent(_) => ExitCode::from(USAGE),
+            Self::Invalid(_) | Self::Run(_) | Self::NoOutput(_) => ExitCode::FAILURE,
+        }
+    }
+
+    /// All that has to be said of it.
+    pub fn report(&self) -> String {
+        match self {
+            // clap has its own way to say what would be right.
+            Self::Usage(error) => {
+                let text = error.to_string();
+                let what = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+                format!("error[{}]: {what}\n", Code::new(3001))
+            }
+            Self::NoSuchComponent(error) => report(error.code(), error, error.next_step()),
+            Self::Invalid(invalid) => {
+                invalid.problems().map(|problem| report(problem.code(), problem, problem.next_step())).collect()
+            }
+            Self::Run(error) => report(error.code(), error, error.next_step()),
+            Self::NoOutput(_) => {
+                report(Code::new(3004), self, "look at where stdout leads to: a full disk, a closed pipe")
+            }
+        }
+    }
+}
+
+/// Something in the books that isn't as it should be. Displayed as what happened.
+#[derive(Debug, thiserror::Error)]
+pub enum Remainder {
+    /// Something was still in flight.
+    #[error("{left} root(s) were still pending when the drain ended; rows in flight were dropped")]
+    InFlight {
+        /// Roots.
+        left: u64,
+    },
+    /// Threads couldn't be ended.
+    #[error("still at work when the drain ended: {components}")]
+    Hung {
+        /// Which components, with commas between.
+        components: String,
+    },
+}
+
+impl Remainder {
+    /// What is left of a run.
+    pub fn of(books: &Books) -> Vec<Self> {
+        let in_flight = (books.cut_short || books.left > 0).then_some(Self::InFlight { left: books.left });
+        let components = books.hung.iter().map(|id| format!("{:?}", id.as_str())).collect::<Vec<_>>().join(", ");
+        let hung = (!books.hung.is_empty()).then_some(Self::Hung { components });
+        in_flight.into_iter().chain(hung).collect()
+    }
+
+    /// All that has to be said of it.
+    pub fn report(&self) -> String {
+        match self {
+            Self::InFlight { .. } => {
+                let next = format!(
+                    "raise --drain-timeout (it is {:?} unless given); a source that can repeat emits them again",
+                    Runner::DRAIN_TIMEOUT
+                );
+                report(Code::new(3005), self, &next)
+            }
+            Self::Hung { .. } => report(
+                Code::new(3006),
+                self,
+                "look at what its execute or next waits for; give calls that can block a time limit",
+            ),
+        }
+    }
+}
+
+/// An error with its causes, and what to do next.
+fn report(code: Code, error: &dyn std::error::Error, next: &str) -> String {
+    let mut text = format!("error[{code}]: {error}\n");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        push(&mut text, format_args!("cause: {error}\n"));
+        cause = error.source();
+    }
+    push(&mut text, format_args!("next: {next}\n"));
+    text
+}
+
+fn push(text: &mut String, what: fmt::Arguments<'_>) {
+    text.write_fmt(what).expect("a string takes all text");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ComponentId, StartError};
+
+    #[test]
+    fn an_error_is_said_with_its_code_its_causes_and_the_next_step() {
+        let source = std::io::Error::other("no more threads");
+        let error = CommandError::Run(RunError::Start(StartError::NoThread(source)));
+        let report = error.report();
+        let lines: Vec<&str> = report.lines().collect();
+        assert_eq!(lines[..2], ["error[SQ2403]: no thread can be started", "cause: no more threads"]);
+        assert!(lines[2].starts_with("next: raise the limit of threads") && lines.len() == 3, "{report}");
+    }
+
+    #[test]
+    fn every_problem_of_a_topology_is_said() {
+        let Err(invalid) = crate::TopologyBuilder::new("a b").build() else { panic!("an empty topology") };
+        let report = CommandError::Invalid(invalid).report();
+        assert!(report.contains("error[SQ1001]: ") && report.contains("error[SQ1006]: "), "{report}");
+        assert_eq!(report.matches("next: ").count(), report.matches("error[").count());
+    }
+
+    #[test]
+    fn what_is_left_is_said_and_hung_components_are_named() {
+        assert!(Remainder::of(&Books::default()).is_empty());
+        let hung = vec![ComponentId::from("count"), ComponentId::from("sink")];
+        let books = Books { left: 3, cut_short: true, hung, ..Books::default() };
+        let said: String = Remainder::of(&books).iter().map(Remainder::report).collect();
+        assert!(said.contains("error[SQ3005]: 3 root(s)"), "{said}");
+        assert!(said.contains("error[SQ3006]: still at work when the drain ended: \"count\", \"sink\""), "{said}");
+    }
+}

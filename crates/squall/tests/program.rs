@@ -1,0 +1,211 @@
+//! A topology's program, as an operator meets it: its output, its exit codes, and signals.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The example that `cargo test` has built beside this test.
+fn program() -> Command {
+    let tests = std::env::current_exe().unwrap();
+    let path: PathBuf = tests.ancestors().nth(2).unwrap().join("examples/misbehave");
+    assert!(path.exists(), "{} is built by `cargo build --examples`", path.display());
+    Command::new(path)
+}
+
+fn run(line: &str) -> Output {
+    program().args(line.split_whitespace()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn last_line(stderr: &str) -> &str {
+    stderr.lines().last().unwrap_or_default()
+}
+
+/// A program that runs, with what it has said on stderr.
+struct Running {
+    child: Child,
+    stderr: BufReader<std::process::ChildStderr>,
+    said: String,
+}
+
+impl Running {
+    fn start(line: &str) -> Self {
+        let mut child = program().args(line.split_whitespace()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr, said: String::new() }
+    }
+
+    /// Reads on until a line has this in it.
+    fn until(&mut self, wanted: &str) {
+        loop {
+            let from = self.said.len();
+            let read = self.stderr.read_line(&mut self.said).unwrap();
+            assert!(read > 0, "ended before it said {wanted:?}:\n{}", self.said);
+            if self.said[from..].contains(wanted) {
+                return;
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    /// Waits for its end: its exit code, and all that it said on stderr.
+    fn end(mut self) -> (Option<i32>, String) {
+        self.stderr.read_to_string(&mut self.said).unwrap();
+        (self.child.wait().unwrap().code(), self.said.clone())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The numbers in front of these words in the books.
+fn books(line: &str, words: [&str; 3]) -> [u64; 3] {
+    let (_, books) = line.split_once(": ").unwrap_or_else(|| panic!("no books: {line}"));
+    words.map(|word| {
+        let part = books.split(", ").find_map(|part| part.strip_suffix(word));
+        part.unwrap_or_else(|| panic!("no {word:?} in {line}")).trim().replace(',', "").parse().unwrap()
+    })
+}
+
+#[test]
+fn describe_prints_the_topology_on_stdout_and_nothing_else() {
+    let output = run("--describe --cores 2 --parallelism work=2 --parallelism numbers=2 --set work.hang_at=7");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    assert_eq!(text(&output.stdout), include_str!("golden/misbehave.json"));
+}
+
+#[test]
+fn describe_shows_no_chain_where_there_is_none_on_these_cores() {
+    let output = run("--describe --parallelism numbers=2");
+    assert!(!text(&output.stdout).contains("chained"));
+}
+
+#[test]
+fn a_finite_topology_ends_by_itself_with_whole_books() {
+    let output = run("--set numbers.limit=1234567");
+    let stderr = text(&output.stderr);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), ""), "{stderr}");
+    let line = last_line(stderr);
+    let books = ": 1,234,567 emitted, 1,234,567 acked, 0 failed, 0 timed out, 0 lost, 0 left";
+    assert!(line.starts_with("ended after ") && line.ends_with(books), "{stderr}");
+}
+
+#[test]
+fn failures_are_told_apart_in_the_books() {
+    let output = run("--log off --set numbers.limit=1000 --set work.fail_every=100");
+    assert_eq!(books(last_line(text(&output.stderr)), ["emitted", "acked", "failed"]), [1_000, 990, 10]);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn both_signals_drain_and_the_books_come_last() {
+    for signal in ["INT", "TERM"] {
+        let mut running = Running::start("--metrics-every 20ms");
+        running.until("numbers");
+        running.signal(signal);
+        let (code, said) = running.end();
+        assert_eq!(code, Some(0), "{said}");
+        let line = last_line(&said);
+        assert!(line.starts_with("drained in "), "{said}");
+        let [emitted, acked, left] = books(line, ["emitted", "acked", "left"]);
+        assert!(emitted > 0 && acked == emitted && left == 0, "{line}");
+    }
+}
+
+#[test]
+fn its_time_being_up_drains_it_too() {
+    let output = run("--for 50ms --delivery at-most-once");
+    let line = last_line(text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{line}");
+    let [emitted, acked, left] = books(line, ["emitted", "acked", "left"]);
+    assert!(line.starts_with("drained in ") && emitted > 0 && acked == 0 && left == 0, "{line}");
+}
+
+#[test]
+fn a_hung_execute_stops_neither_the_table_nor_the_drains_deadline_and_is_named() {
+    let mut running = Running::start("--metrics-every 100ms --drain-timeout 200ms --set work.hang_at=5000");
+    running.until("holds its core");
+    running.until("component");
+    let stopped = Instant::now();
+    running.signal("INT");
+    let (code, said) = running.end();
+    assert!(stopped.elapsed() < Duration::from_secs(5), "{:?}", stopped.elapsed());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("error[SQ3006]: still at work when the drain ended: \"work\""), "{said}");
+    let line = last_line(&said);
+    assert!(line.starts_with("not drained after ") && books(line, ["emitted", "acked", "left"])[2] > 0, "{said}");
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let mut running = Running::start("--drain-timeout 1h --set work.hang_at=5000");
+    running.until("holds its core");
+    running.signal("INT");
+    running.until("draining");
+    running.signal("INT");
+    let (code, said) = running.end();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(last_line(&said).starts_with("not drained after "), "{said}");
+}
+
+#[test]
+fn a_component_that_hangs_while_it_is_opened_can_be_interrupted() {
+    let mut running = Running::start("--set numbers.hang_on_open=true");
+    running.until("running");
+    running.signal("INT");
+    let (code, said) = running.end();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("error[SQ3003]: "), "{said}");
+}
+
+#[test]
+fn a_setting_of_another_type_keeps_the_topology_from_starting() {
+    let output = run("--set numbers.limit=many");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("error[SQ2203]: numbers (task 1)") && stderr.contains("\nnext: "), "{stderr}");
+}
+
+#[test]
+fn a_wrong_command_line_is_explained_with_the_nearest_name() {
+    for (line, code, hint) in [
+        ("--parallelism wrok=2", "SQ1041", "did you mean \"work\"?"),
+        ("--set number.limit=2", "SQ1041", "did you mean \"numbers\"?"),
+        ("--parallelism work", "SQ3001", "write COMPONENT=N"),
+        ("--for tomorrow", "SQ3001", "as in 30s or 1500ms"),
+        ("--drain-timout 1s", "SQ3001", "--drain-timeout"),
+    ] {
+        let output = run(line);
+        let stderr = text(&output.stderr);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""), "{line}: {stderr}");
+        assert!(stderr.starts_with(&format!("error[{code}]: ")) && stderr.contains(hint), "{line}: {stderr}");
+    }
+}
+
+#[test]
+fn an_override_that_makes_the_topology_invalid_is_refused_with_all_problems() {
+    let output = run("--parallelism work=0 --parallelism numbers=0");
+    let stderr = text(&output.stderr);
+    assert_eq!((output.status.code(), stderr.matches("error[SQ1014]: ").count()), (Some(1), 2), "{stderr}");
+}
+
+#[test]
+fn help_is_data() {
+    let output = run("--help");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    assert!(text(&output.stdout).contains("Exit codes:"));
+}
