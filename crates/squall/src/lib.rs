@@ -28,3 +28,12 @@ pub use squall_types::{
     Bytes, ComponentId, FromTuple, FromValue, IntoRow, KeyGroup, Map, OwnedTuple, RowError, RowWriter, Schema, Str,
     StreamId, TaskId, Timestamp, ToValue, Tuple, Value,
 };
+
+/// The guides' code, compiled.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../../docs/getting-started.md")]
+    pub struct GettingStarted;
+    #[doc = include_str!("../../../README.md")]
+    pub struct Readme;
+}
