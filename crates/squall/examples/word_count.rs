@@ -135,11 +135,15 @@ impl Bolt for Report {
     }
 }
 
-fn main() -> ExitCode {
+fn topology() -> TopologyBuilder {
     let mut topology = TopologyBuilder::new("word-count");
     topology.spout("sentences", Sentences::default);
     topology.bolt("split", || Split).parallelism(2).shuffle("sentences");
     topology.bolt("count", Counter::default).parallelism(2).fields("split", ["word"]);
     topology.bolt("report", Report::default).global("count");
-    squall::main(topology)
+    topology
+}
+
+fn main() -> ExitCode {
+    squall::main(topology())
 }
