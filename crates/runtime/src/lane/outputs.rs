@@ -11,6 +11,7 @@ use squall_types::{Anchor, EdgeId, IntoRow, Mark, RootId, RowWriter, Schema, Tas
 
 use super::acks::AckOut;
 use super::heads::{Heads, NO_HEAD};
+use super::router::Router;
 use super::target::{Blocked, Edge, FlushPolicy};
 use crate::api::{EmitError, StreamHandle};
 
@@ -343,7 +344,8 @@ impl Outputs {
         stream.clear();
     }
 
-    /// Sends what the policy asks for. Says whom it couldn't send to.
+    /// Sends what the policy asks for. Says whom it couldn't send to. When everything is sent, shuffles begin anew, so that
+    /// receivers take turns row by row while rows come one by one.
     pub fn flush(&mut self, now_ns: u64, policy: FlushPolicy, mut count: impl FnMut(u16, u64)) -> Option<Blocked> {
         let mut blocked = None;
         for stream in &mut self.streams {
@@ -354,6 +356,9 @@ impl Outputs {
                     Self::hand_over(stream, now_ns, &mut count);
                 }
                 for edge in &mut stream.edges {
+                    if let (FlushPolicy::All, Router::Shuffle(dealer)) = (policy, &mut edge.router) {
+                        dealer.end_run();
+                    }
                     for target in &mut edge.targets {
                         blocked = target.flush(now_ns, policy).or(blocked);
                     }

@@ -180,17 +180,18 @@ impl SpoutLane {
         let ended = self.chain.spout_called(began);
         cell.add_busy_ns(ended - began);
         cell.book_counts();
+        // A task that is done holds nobody up.
+        let watermark = if cell.is_done() { Some(Timestamp::MAX) } else { watermark };
         self.pump().await;
         if let Some(to) = watermark.and_then(|to| self.watermarks.advance(index, to)) {
             self.pass_mark(Mark::Watermark(to)).await;
         }
     }
 
-    /// Once all spouts are done: no row follows, whatever its time.
+    /// Once all spouts are done: no row follows, and all have been told so.
     async fn end_input(&mut self) {
         if !self.ended && self.cells.iter().all(|cell| cell.is_done()) {
             self.ended = true;
-            self.pass_mark(Mark::Watermark(Timestamp::MAX)).await;
             self.control.spout_lane_ended();
         }
     }
