@@ -8,6 +8,7 @@
 //! - a builder's errors are all reported at once, when it is built.
 
 mod builder;
+pub mod testing;
 
 pub use builder::{AsyncBoltDeclarer, BoltDeclarer, SpoutDeclarer, Subscription, TopologyBuilder};
 pub use squall_derive::Tuple;
