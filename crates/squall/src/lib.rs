@@ -10,6 +10,7 @@
 mod builder;
 mod command;
 mod run;
+pub mod testing;
 
 pub use builder::{AsyncBoltDeclarer, BoltDeclarer, SpoutDeclarer, Subscription, TopologyBuilder};
 pub use command::{describe, main};

@@ -45,6 +45,11 @@ impl TaskCell {
     pub fn new(info: TaskInfo, bolt: Box<dyn Bolt>, state: StateStore) -> Self {
         Self { info, bolt, state, restart: RestartPolicy::default(), run: RunCounts::default() }
     }
+
+    /// The task's keyed state.
+    pub fn state_mut(&mut self) -> &mut StateStore {
+        &mut self.state
+    }
 }
 
 /// The rows that a node works on.
@@ -308,10 +313,10 @@ impl Node {
         }
     }
 
-    /// Stops a task as if it had panicked: what a fault injection does.
-    pub fn kill(&mut self, task: usize, clock: &Clock) -> Option<u64> {
+    /// Stops a task between two rows as if it had panicked. A start that fails is tried again by the next run.
+    pub fn kill(&mut self, task: usize, clock: &Clock) {
         self.start_anew(task);
-        self.restart_again(task, clock, clock.now_ns())
+        let _ = self.restart_again(task, clock, clock.now_ns());
     }
 
     /// Gives every task a tick.

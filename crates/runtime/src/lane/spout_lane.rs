@@ -75,6 +75,7 @@ impl SpoutLane {
         self.wake();
         while self.control.phase() != Phase::Stopping {
             self.follow_phase();
+            self.follow_kills();
             self.take_acks();
             self.chain.take_returns();
             let called = self.call_spouts().await;
@@ -104,6 +105,16 @@ impl SpoutLane {
             for cell in &mut self.cells {
                 if active { cell.activate() } else { cell.deactivate() }
             }
+        }
+    }
+
+    fn follow_kills(&mut self) {
+        self.chain.follow_kills(&self.control);
+        for task in self.control.take_kills(|task| self.cells.iter().any(|cell| cell.task() == task)) {
+            let Chain { nodes, heads, acks, clock, .. } = &mut self.chain;
+            let now_ns = clock.now_ns();
+            let mut env = SpoutEnv { outputs: &mut nodes[0].outputs, heads, acks, clock, now_ns };
+            self.cells.iter_mut().filter(|cell| cell.task() == task).for_each(|cell| cell.kill(&mut env));
         }
     }
 
