@@ -147,3 +147,31 @@ fn topology() -> TopologyBuilder {
 fn main() -> ExitCode {
     squall::main(topology())
 }
+
+#[cfg(test)]
+mod tests {
+    use squall::testing::{BoltHarness, CompleteOptions, RowFate, complete_topology};
+
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_split_into_its_words() {
+        let mut split = BoltHarness::new(|| Split).input(["text"]);
+        let done = split.execute(Sentence { text: "to be  or not" });
+        let words: Vec<&str> = done.read::<Word>().iter().map(|row| row.word).collect();
+        assert_eq!(words, ["to", "be", "or", "not"]);
+        assert_eq!(done.fate, RowFate::Acked);
+    }
+
+    #[test]
+    fn words_are_counted_over_all_sentences() {
+        let sentences = [Sentence { text: "to be or not to be" }, Sentence { text: "let it be" }];
+        let options = CompleteOptions::new().mock("sentences", sentences);
+        let done = complete_topology(topology(), options).expect("the topology is valid");
+        let mut counts: Vec<(i64, &str)> =
+            done.read::<Count>("count").iter().map(|row| (row.count, row.word)).collect();
+        counts.sort_unstable();
+        assert_eq!(counts, [(1, "it"), (1, "let"), (1, "not"), (1, "or"), (2, "to"), (3, "be")]);
+        done.assert_all_acked();
+    }
+}

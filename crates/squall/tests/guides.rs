@@ -15,7 +15,10 @@ fn row<'a>(text: &'a str, first: &str) -> Option<&'a str> {
 #[test]
 fn the_first_topology_is_the_example_that_is_run() {
     let (_, program) = WORD_COUNT.split_once("\n\n").expect("a comment, an empty line, the program");
+    let (program, tests) = program.split_once("\n#[cfg(test)]").expect("its tests come last");
     assert!(GETTING_STARTED.contains(&format!("```rust,no_run\n{program}```")), "the program and the example differ");
+    let tests = format!("```rust,ignore\n#[cfg(test)]{tests}```");
+    assert!(GETTING_STARTED.contains(&tests), "the tests and the example's differ");
 }
 
 #[test]
