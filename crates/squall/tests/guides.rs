@@ -1,5 +1,7 @@
 //! What the guides say is what there is.
 
+use std::path::Path;
+
 use squall::{Options, TopologyBuilder};
 use squall_types::topology::{Fields, Grouping, Topology};
 
@@ -78,4 +80,40 @@ fn the_defaults_and_limits_are_the_codes() {
 /// The number with commas between thousands.
 fn grouped(number: u64) -> String {
     if number < 1_000 { number.to_string() } else { format!("{},{:03}", grouped(number / 1_000), number % 1_000) }
+}
+
+#[test]
+fn every_link_between_the_guides_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let in_folder = |folder: &str| {
+        let entries = std::fs::read_dir(root.join(folder)).expect("the folder is there");
+        entries.map(|entry| entry.expect("it can be read").path()).collect::<Vec<_>>()
+    };
+    let pages = [vec![root.join("README.md")], in_folder("docs"), in_folder("docs/errors")].concat();
+    let mut links = 0;
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
+        let text = std::fs::read_to_string(page).expect("it can be read");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.starts_with("http") {
+                continue;
+            }
+            links += 1;
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { page.clone() } else { page.with_file_name(path) };
+            assert!(target.exists(), "{}: {link} leads nowhere", page.display());
+            if !heading.is_empty() {
+                let target = std::fs::read_to_string(&target).expect("it can be read");
+                assert!(headings(&target).any(|it| it == heading), "{}: {link}: no such heading", page.display());
+            }
+        }
+    }
+    assert!(links > 20, "only {links} links were found");
+}
+
+/// The headings of a page, as links name them.
+fn headings(text: &str) -> impl Iterator<Item = String> {
+    text.lines().filter_map(|line| line.strip_prefix('#')).map(|line| {
+        let kept = line.trim_start_matches('#').trim().chars().filter(|c| c.is_alphanumeric() || "- ".contains(*c));
+        kept.collect::<String>().to_lowercase().replace(' ', "-")
+    })
 }
