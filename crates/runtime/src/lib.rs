@@ -12,11 +12,13 @@
 
 mod api;
 mod clock;
+pub mod harness;
 pub mod inbox;
 mod lane;
 pub mod metrics;
 mod panics;
 mod slot;
+mod tap;
 mod token;
 
 pub use api::{
@@ -25,5 +27,6 @@ pub use api::{
 };
 pub use clock::Clock;
 pub use lane::CustomGrouping;
-pub use slot::{Books, Code, GroupingFactory, Monitor, Options, Program, Slot, StartError};
+pub use slot::{Books, Code, Fault, GroupingFactory, Injector, Instead, Monitor, Options, Program, Slot, StartError};
+pub use tap::Tap;
 pub use token::Token;

@@ -152,6 +152,12 @@ impl TopologyBuilder {
         self.topology.set_config(component.map(ComponentId::from).as_ref(), key, value)
     }
 
+    /// A component's code, to put other code in its place.
+    pub(crate) fn code_mut(&mut self, component: &ComponentId) -> Result<(&Component, &mut Code), NoSuchComponent> {
+        let index = self.topology.index_of(component)?;
+        Ok((&self.topology.components[index], &mut self.codes[index]))
+    }
+
     /// Checks the topology. What it gives can be run.
     ///
     /// # Errors

@@ -10,6 +10,7 @@
 mod builder;
 mod command;
 mod run;
+pub mod testing;
 
 pub use builder::{AsyncBoltDeclarer, BoltDeclarer, SpoutDeclarer, Subscription, TopologyBuilder};
 pub use command::{describe, main};
@@ -28,3 +29,12 @@ pub use squall_types::{
     Bytes, Code, ComponentId, FromTuple, FromValue, IntoRow, KeyGroup, Map, OwnedTuple, RowError, RowWriter, Schema, Str,
     StreamId, TaskId, Timestamp, ToValue, Tuple, Value, duration,
 };
+
+/// The guides' code, compiled.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../../docs/getting-started.md")]
+    pub struct GettingStarted;
+    #[doc = include_str!("../../../README.md")]
+    pub struct Readme;
+}

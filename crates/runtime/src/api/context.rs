@@ -163,6 +163,17 @@ macro_rules! common {
             })
         }
 
+        /// A setting that there must be.
+        ///
+        /// # Errors
+        /// There is no such setting, or it has another type.
+        pub fn required_setting<T: DeserializeOwned>(&self, key: &str) -> Result<T, ContextError> {
+            self.setting(key)?.ok_or_else(|| ContextError::NoSuchSetting {
+                component: self.info.component.clone(),
+                key: key.to_owned(),
+            })
+        }
+
         /// One of the component's declared streams, to emit on.
         ///
         /// # Errors

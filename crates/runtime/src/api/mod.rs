@@ -10,7 +10,7 @@ mod error;
 mod spout;
 mod spout_collector;
 
-pub(crate) use async_bolt::DynAsyncBolt;
+pub(crate) use async_bolt::{Boxed, DynAsyncBolt};
 pub use async_bolt::{AsyncBolt, AsyncCollector};
 pub use bolt::Bolt;
 pub(crate) use collector::Row;

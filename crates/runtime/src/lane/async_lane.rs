@@ -162,6 +162,7 @@ impl AsyncLane {
     pub async fn run(mut self) {
         self.chain.wake();
         while self.control.phase() != Phase::Stopping {
+            self.follow_kills().await;
             match self.inbox.take() {
                 Some(batch) => self.batch(batch).await,
                 None => self.rest().await,
@@ -175,6 +176,14 @@ impl AsyncLane {
             }
         }
         self.inbox.close();
+    }
+
+    async fn follow_kills(&mut self) {
+        for task in self.control.take_kills(|task| self.tasks.iter().any(|own| own.info.task == task)) {
+            if let Some(index) = self.tasks.iter().position(|own| own.info.task == task) {
+                self.restart(index).await;
+            }
+        }
     }
 
     /// Waits for a call to end or for something to do.

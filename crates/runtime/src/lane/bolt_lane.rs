@@ -98,6 +98,7 @@ impl BoltLane {
     pub async fn run(mut self) {
         self.wake();
         while self.control.phase() != Phase::Stopping {
+            self.chain.follow_kills(&self.control);
             match self.inbox.take() {
                 Some(batch) => self.batch(batch).await,
                 None => self.rest().await,

@@ -10,6 +10,7 @@ use squall_engine::ledger::FailureKind;
 use squall_types::{Batch, KeyGroup, Mark, OwnedTuple, Schema, TaskId, Timestamp};
 
 use super::acks::AckOut;
+use super::control::Control;
 use super::heads::NO_HEAD;
 use super::node::{At, Node, Rows, Stretch};
 use super::run::Run;
@@ -127,9 +128,10 @@ impl Chain {
         Some(batch)
     }
 
-    /// What a head row has cost since the batch began, with everything that the chain made of it; `None` without rows.
+    /// What a head row has cost since the batch began, with everything that the chain made of it; `None` without rows, and
+    /// under simulated time, where work takes none and shuffles would else take every bolt for an infinitely fast one.
     pub fn head_row_cost_ns(&self, rows: usize) -> Option<u32> {
-        (rows > 0).then(|| u32::try_from(self.spent_ns / rows as u64).unwrap_or(u32::MAX).max(1))
+        (rows > 0 && self.spent_ns > 0).then(|| u32::try_from(self.spent_ns / rows as u64).unwrap_or(u32::MAX).max(1))
     }
 
     fn rows_left(&self, node: usize) -> usize {
@@ -303,6 +305,18 @@ impl Chain {
         let route = batch.route(row);
         let source = intake.senders[usize::from(batch.sender)][usize::from(route.source)];
         (OwnedTuple::new(batch.row(row).into(), intake.schema.clone(), source, route.group), route.task)
+    }
+
+    /// Kills the bolts' tasks that someone wants killed.
+    pub fn follow_kills(&mut self, control: &Control) {
+        let owns = |task| self.nodes.iter().any(|node| node.tasks.iter().any(|cell| cell.info.task == task));
+        for task in control.take_kills(owns) {
+            for node in &mut self.nodes {
+                if let Some(index) = node.tasks.iter().position(|cell| cell.info.task == task) {
+                    node.kill(index, &self.run.clock);
+                }
+            }
+        }
     }
 
     /// Ends all bolts in an orderly way.

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use squall_types::TaskId;
+
 use crate::token::Notify;
 
 /// What lanes do.
@@ -44,6 +46,9 @@ pub struct Control {
     spout_lanes: AtomicUsize,
     ended: tokio::sync::Notify,
     lanes: Mutex<Vec<Arc<dyn Notify>>>,
+    /// Tasks to kill, and how many: lanes look at the number before they take the lock.
+    kills: Mutex<Vec<TaskId>>,
+    kill_count: AtomicUsize,
 }
 
 impl Control {
@@ -57,6 +62,8 @@ impl Control {
             spout_lanes: AtomicUsize::new(0),
             ended: tokio::sync::Notify::new(),
             lanes: Mutex::default(),
+            kills: Mutex::default(),
+            kill_count: AtomicUsize::new(0),
         }
     }
 
@@ -103,6 +110,27 @@ impl Control {
     fn wake_all(&self) {
         let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         lanes.iter().for_each(|lane| lane.notify());
+    }
+
+    /// Has a task's lane stop it between two rows and start it anew, as if it had panicked.
+    pub fn kill(&self, task: TaskId) {
+        let mut kills = self.kills.lock().unwrap_or_else(PoisonError::into_inner);
+        kills.push(task);
+        self.kill_count.store(kills.len(), Ordering::Release);
+        drop(kills);
+        self.wake_all();
+    }
+
+    /// The tasks to kill that a lane owns.
+    #[inline]
+    pub fn take_kills(&self, owns: impl Fn(TaskId) -> bool) -> Vec<TaskId> {
+        if self.kill_count.load(Ordering::Acquire) == 0 {
+            return Vec::new();
+        }
+        let mut kills = self.kills.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = kills.extract_if(.., |task| owns(*task)).collect();
+        self.kill_count.store(kills.len(), Ordering::Release);
+        taken
     }
 
     /// Rows were put on (or, negative, taken off) an edge that closes a cycle.

@@ -21,7 +21,7 @@ mod threaded_spout;
 pub(crate) use acks::{AckBatch, AckOut, AckRoutes};
 pub(crate) use async_lane::{AsyncFactory, AsyncLane, AsyncParts, AsyncTask, prepare as prepare_async};
 pub(crate) use bolt_lane::{BoltLane, Marks, Tick};
-pub(crate) use chain::{Chain, Intake};
+pub(crate) use chain::{Chain, Intake, Step};
 pub(crate) use control::{Control, Phase};
 pub(crate) use emits::Emits;
 pub(crate) use heads::{Heads, NO_HEAD};

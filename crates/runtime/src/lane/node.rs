@@ -10,7 +10,6 @@ use squall_engine::state::StateStore;
 use squall_types::{Anchor, EdgeId, KeyGroup, Schema, TaskId, Timestamp, Tuple, Value};
 
 use super::acks::AckOut;
-use super::heads::Heads;
 use super::outputs::{BATCH, Outputs};
 use super::run::Run;
 use super::target::{Blocked, FlushPolicy};
@@ -44,6 +43,11 @@ impl TaskCell {
     /// A task that isn't prepared yet.
     pub fn new(info: TaskInfo, bolt: Box<dyn Bolt>, state: StateStore) -> Self {
         Self { info, bolt, state, restart: RestartPolicy::default(), run: RunCounts::default() }
+    }
+
+    /// The task's keyed state.
+    pub fn state_mut(&mut self) -> &mut StateStore {
+        &mut self.state
     }
 }
 
@@ -305,10 +309,10 @@ impl Node {
         }
     }
 
-    /// Stops a task as if it had panicked: what a fault injection does.
-    pub fn kill(&mut self, task: usize, clock: &Clock) -> Option<u64> {
+    /// Stops a task between two rows as if it had panicked. A start that fails is tried again by the next run.
+    pub fn kill(&mut self, task: usize, clock: &Clock) {
         self.start_anew(task);
-        self.restart_again(task, clock, clock.now_ns())
+        let _ = self.restart_again(task, clock, clock.now_ns());
     }
 
     /// Gives every task a tick.

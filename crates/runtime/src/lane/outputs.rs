@@ -11,8 +11,10 @@ use squall_types::{Anchor, EdgeId, IntoRow, Mark, RootId, RowWriter, Schema, Tas
 
 use super::acks::AckOut;
 use super::heads::{Heads, NO_HEAD};
+use super::router::Router;
 use super::target::{Blocked, Edge, FlushPolicy};
 use crate::api::{EmitError, StreamHandle};
+use crate::tap::Tap;
 
 /// Rows at which a batch is full.
 pub const BATCH: usize = 256;
@@ -43,6 +45,8 @@ pub struct OutStream {
     pub chained: Vec<usize>,
     /// The time of the oldest row that waits here, where rows wait.
     since_ns: u64,
+    /// Rows that the tap has seen.
+    tapped: u32,
 }
 
 impl OutStream {
@@ -64,6 +68,7 @@ impl OutStream {
             edges,
             chained,
             since_ns: u64::MAX,
+            tapped: 0,
         }
     }
 
@@ -92,6 +97,17 @@ impl OutStream {
         self.sources.clear();
         self.named.clear();
         self.since_ns = u64::MAX;
+        self.tapped = 0;
+    }
+
+    /// Shows the tap what it hasn't seen. A call's rows are cut only while the call runs, and seen only after it.
+    #[cold]
+    fn show(&mut self, tap: &dyn Tap, tasks: &[TaskId], now_ns: u64) {
+        for row in std::mem::replace(&mut self.tapped, self.rows) as usize..self.rows as usize {
+            let values = &self.values[row * self.width..][..self.width];
+            let source = self.sources.get(row).copied().unwrap_or(0);
+            tap.emitted(tasks[usize::from(source)], &self.schema, values, now_ns);
+        }
     }
 
     fn cut(&mut self, acks: &mut AckOut) {
@@ -140,13 +156,15 @@ pub struct Outputs {
     pub appended: usize,
     /// The first thing that the current call emitted wrongly.
     pub error: Option<Box<EmitError>>,
+    /// Sees what is emitted.
+    pub tap: Option<Arc<dyn Tap>>,
 }
 
 impl Outputs {
     /// The outputs of a component with these streams.
     pub fn new(streams: Vec<OutStream>, ids: EdgeIds, tracked: bool, task_ids: Arc<[TaskId]>) -> Self {
         let several_tasks = task_ids.len() > 1;
-        Self { streams, ids, task_ids, tracked, several_tasks, appended: 0, error: None }
+        Self { streams, ids, task_ids, tracked, several_tasks, appended: 0, error: None, tap: None }
     }
 
     /// Says that a call begins: what it emits can be withdrawn.
@@ -305,6 +323,9 @@ impl Outputs {
     /// Routes what was appended on streams that nobody in the chain takes, and with `chained_too` on all: then the chain must
     /// be done with them. `count` is told how many copies a task sent.
     pub fn route(&mut self, now_ns: u64, acks: &mut AckOut, chained_too: bool, mut count: impl FnMut(u16, u64)) {
+        if let Some(tap) = &self.tap {
+            self.streams.iter_mut().for_each(|stream| stream.show(&**tap, &self.task_ids, now_ns));
+        }
         for stream in &mut self.streams {
             if stream.rows == 0 || !stream.chained.is_empty() && !chained_too {
                 continue;
@@ -343,7 +364,8 @@ impl Outputs {
         stream.clear();
     }
 
-    /// Sends what the policy asks for. Says whom it couldn't send to.
+    /// Sends what the policy asks for. Says whom it couldn't send to. When everything is sent, shuffles begin anew, so that
+    /// receivers take turns row by row while rows come one by one.
     pub fn flush(&mut self, now_ns: u64, policy: FlushPolicy, mut count: impl FnMut(u16, u64)) -> Option<Blocked> {
         let mut blocked = None;
         for stream in &mut self.streams {
@@ -354,6 +376,9 @@ impl Outputs {
                     Self::hand_over(stream, now_ns, &mut count);
                 }
                 for edge in &mut stream.edges {
+                    if let (FlushPolicy::All, Router::Shuffle(dealer)) = (policy, &mut edge.router) {
+                        dealer.end_run();
+                    }
                     for target in &mut edge.targets {
                         blocked = target.flush(now_ns, policy).or(blocked);
                     }

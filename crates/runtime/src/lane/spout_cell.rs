@@ -14,6 +14,7 @@ use super::outputs::{BATCH, Outputs};
 use crate::api::{Failure, LaneSink, Next, Sink, Spout, SpoutCollector, SpoutContext, SpoutWaker, TaskInfo};
 use crate::clock::Clock;
 use crate::metrics::{Errors, Latency, NodeMetrics, UserMetrics};
+use crate::tap::Tap;
 
 /// When a spout is called next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ pub trait SpoutCell: Send {
     fn book_counts(&mut self);
     /// Writes all its figures.
     fn book(&mut self);
-    /// Stops it as if it had panicked: what a fault injection does.
+    /// Stops it between two calls as if it had panicked.
     fn kill(&mut self, env: &mut SpoutEnv<'_>);
     /// Ends it in an orderly way.
     fn close(&mut self);
@@ -99,6 +100,8 @@ pub struct SpoutTask<S: Spout> {
     restart: RestartPolicy,
     metrics: Arc<NodeMetrics>,
     user_metrics: UserMetrics,
+    tap: Option<Arc<dyn Tap>>,
+    pace_ns: u64,
     run: SpoutRun,
 }
 
@@ -129,12 +132,15 @@ pub struct SpoutParts<S: Spout> {
     pub waker: SpoutWaker,
     pub metrics: Arc<NodeMetrics>,
     pub user_metrics: UserMetrics,
+    pub tap: Option<Arc<dyn Tap>>,
+    /// The least time between two calls of `next`, in nanoseconds: 0, but for simulated time, which moves while lanes wait.
+    pub pace_ns: u64,
 }
 
 impl<S: Spout> SpoutTask<S> {
     /// A task that isn't open yet.
     pub fn new(parts: SpoutParts<S>) -> Self {
-        let SpoutParts { info, index, make, tracking, waker, metrics, user_metrics } = parts;
+        let SpoutParts { info, index, make, tracking, waker, metrics, user_metrics, tap, pace_ns } = parts;
         let ledger = tracking.map(|(timeout_ns, max_pending)| {
             Ledger::new(LedgerConfig { task: info.task, incarnation: Incarnation::default(), timeout_ns, max_pending })
         });
@@ -150,6 +156,8 @@ impl<S: Spout> SpoutTask<S> {
             restart: RestartPolicy::default(),
             metrics,
             user_metrics,
+            tap,
+            pace_ns,
             run: SpoutRun::default(),
         }
     }
@@ -185,7 +193,13 @@ impl<S: Spout> SpoutTask<S> {
         let mut lost = 0;
         if let Some(ledger) = &mut self.ledger {
             // The ids were the old instance's: nobody is left to tell.
-            ledger.restart(&mut |_| lost += 1);
+            let (tap, task) = (&self.tap, self.info.task);
+            ledger.restart(&mut |settled| {
+                lost += 1;
+                if let Some(tap) = tap {
+                    tap.settled(task, settled.outcome, settled.emitted_ns);
+                }
+            });
         }
         self.run.lost += lost;
         self.run.restarts += 1;
@@ -210,7 +224,8 @@ impl<S: Spout> SpoutTask<S> {
     /// Lets the ledger settle roots. A panic in `ack` or `fail` is kept, and the spout goes on.
     fn with_ledger(&mut self, now_ns: u64, work: impl FnOnce(&mut Ledger<Option<S::Id>>, &mut Settle<'_, S>)) {
         let Some(ledger) = &mut self.ledger else { return };
-        let mut settle = Settle { run: &mut self.run, spout: &mut self.spout, now_ns };
+        let (tap, task) = (self.tap.as_deref(), self.info.task);
+        let mut settle = Settle { run: &mut self.run, spout: &mut self.spout, now_ns, task, tap };
         let caught = catch_unwind(AssertUnwindSafe(|| work(ledger, &mut settle)));
         if let Err(panic) = caught {
             self.keep_error(&crate::panics::take_failure(&*panic), true);
@@ -226,6 +241,7 @@ impl<S: Spout> SpoutTask<S> {
             Ok(next) => {
                 self.run.emitted += u64::from(env.outputs.emitted());
                 self.due = match next {
+                    Next::More if self.pace_ns > 0 => Due::At(env.now_ns + self.pace_ns),
                     Next::More => Due::Now,
                     Next::WaitFor(pause) => {
                         Due::At(env.now_ns + u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX / 2))
@@ -252,12 +268,17 @@ struct Settle<'a, S> {
     run: &'a mut SpoutRun,
     spout: &'a mut S,
     now_ns: u64,
+    task: TaskId,
+    tap: Option<&'a dyn Tap>,
 }
 
 impl<S: Spout> Settle<'_, S> {
     #[inline]
     fn on(&mut self, settled: Settled<Option<S::Id>>) {
         let Some(id) = settled.id else { return };
+        if let Some(tap) = self.tap {
+            tap.settled(self.task, settled.outcome, settled.emitted_ns);
+        }
         match settled.outcome {
             Outcome::Acked => {
                 self.run.acked(self.now_ns.saturating_sub(settled.emitted_ns));
@@ -375,6 +396,9 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
             }
             Err(panic) => {
                 env.heads.anchors.truncate(heads);
+                if let Some((ledger, first)) = self.ledger.as_mut().zip(first) {
+                    ledger.withdraw_from(first);
+                }
                 self.keep_error(&crate::panics::take_failure(&*panic), true);
                 self.start_anew(env);
                 None

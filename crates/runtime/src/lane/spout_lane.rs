@@ -76,6 +76,7 @@ impl SpoutLane {
         self.wake();
         while self.control.phase() != Phase::Stopping {
             self.follow_phase();
+            self.follow_kills();
             self.take_acks();
             self.chain.take_returns();
             let called = self.call_spouts().await;
@@ -105,6 +106,16 @@ impl SpoutLane {
             for cell in &mut self.cells {
                 if active { cell.activate() } else { cell.deactivate() }
             }
+        }
+    }
+
+    fn follow_kills(&mut self) {
+        self.chain.follow_kills(&self.control);
+        for task in self.control.take_kills(|task| self.cells.iter().any(|cell| cell.task() == task)) {
+            let Chain { nodes, run: Run { heads, clock, .. }, acks, .. } = &mut self.chain;
+            let now_ns = clock.now_ns();
+            let mut env = SpoutEnv { outputs: &mut nodes[0].outputs, heads, acks, clock, now_ns };
+            self.cells.iter_mut().filter(|cell| cell.task() == task).for_each(|cell| cell.kill(&mut env));
         }
     }
 
@@ -181,17 +192,18 @@ impl SpoutLane {
         let ended = self.chain.spout_called(began);
         cell.add_busy_ns(ended - began);
         cell.book_counts();
+        // A task that is done holds nobody up.
+        let watermark = if cell.is_done() { Some(Timestamp::MAX) } else { watermark };
         self.pump().await;
         if let Some(to) = watermark.and_then(|to| self.watermarks.advance(index, to)) {
             self.pass_mark(Mark::Watermark(to)).await;
         }
     }
 
-    /// Once all spouts are done: no row follows, whatever its time.
+    /// Once all spouts are done: no row follows, and all have been told so.
     async fn end_input(&mut self) {
         if !self.ended && self.cells.iter().all(|cell| cell.is_done()) {
             self.ended = true;
-            self.pass_mark(Mark::Watermark(Timestamp::MAX)).await;
             self.control.spout_lane_ended();
         }
     }

@@ -27,6 +27,9 @@ use crate::lane::{
 use crate::metrics::{NodeMetrics, UserMetrics};
 use crate::token::{Notify, Returns};
 
+/// Simulated time moves only while every lane waits, so there a spout that always has more is called once a millisecond.
+const SIMULATED_PACE_NS: u64 = 1_000_000;
+
 /// A lane's work, from preparing its components to their end.
 pub type LaneFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -218,7 +221,9 @@ impl<'a> Assembler<'a> {
             streams.push(OutStream::new(schema, stream.direct, edges, chained));
         }
         let key = mix(self.seed, (index as u64) << 32 | at as u64);
-        Ok(Outputs::new(streams, EdgeIds::new(key), self.tracked(), part.tasks.clone().into()))
+        let mut outputs = Outputs::new(streams, EdgeIds::new(key), self.tracked(), part.tasks.clone().into());
+        outputs.tap = self.options.tap.clone();
+        Ok(outputs)
     }
 
     fn edge(
@@ -362,6 +367,8 @@ impl<'a> Assembler<'a> {
                 waker: SpoutWaker::new(inbox.clone()),
                 metrics: metrics.clone(),
                 user_metrics: self.user_metrics[part.component].clone(),
+                tap: self.options.tap.clone(),
+                pace_ns: if self.options.one_thread { SIMULATED_PACE_NS } else { 0 },
             };
             make(parts, own_thread)
         };

@@ -1,6 +1,7 @@
 //! A slot: one process's part of a topology, from its start to its end. Today a topology runs in one slot.
 
 mod assemble;
+mod inject;
 mod options;
 mod program;
 mod registry;
@@ -11,9 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use squall_engine::plan::Plan;
-use squall_types::ComponentId;
+use squall_types::{ComponentId, TaskId};
 use tokio::sync::mpsc;
 
+pub(crate) use inject::advance;
+pub use inject::{Fault, Injector, Instead};
 pub use options::Options;
 pub use program::{Code, GroupingFactory, Program};
 pub use start::StartError;
@@ -150,6 +153,17 @@ impl Slot {
     /// Something to read the figures with, elsewhere.
     pub fn monitor(&self) -> Monitor {
         Monitor { registry: self.registry.clone() }
+    }
+
+    /// The tasks of a component; none if there is no such component.
+    pub fn tasks_of(&self, component: &str) -> Vec<TaskId> {
+        self.registry.tasks_of(component)
+    }
+
+    /// Kills a task as if it had panicked between two rows: its instance is dropped with the tokens that it holds, which fails
+    /// their tuples; a spout's pending roots are lost; a new instance starts. Keyed state stays.
+    pub fn kill_task(&self, task: TaskId) {
+        self.control.kill(task);
     }
 
     /// The slot's clock.

@@ -1,17 +1,20 @@
 //! How a slot is run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use squall_types::Timestamp;
 
 use crate::inbox::Bound;
+use crate::tap::Tap;
 
 /// How a slot is run. The defaults use all cores of the machine.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Cores to deal executors to.
     pub cores: usize,
-    /// Everything runs on the thread that starts the slot, blocking components inline: for simulated time.
+    /// Everything runs on the thread that starts the slot, blocking components inline: for simulated time. A spout that always
+    /// has more is then called once a millisecond, so that time can move.
     pub one_thread: bool,
     /// What edge ids and hash maps are seeded with; `None` draws it from the machine.
     pub seed: Option<u64>,
@@ -23,6 +26,8 @@ pub struct Options {
     pub feedback_limit: usize,
     /// A component that holds its core for longer than this is named in the log.
     pub stuck_after: Duration,
+    /// Sees every row and every root; `None` costs nothing.
+    pub tap: Option<Arc<dyn Tap>>,
 }
 
 impl Default for Options {
@@ -35,6 +40,7 @@ impl Default for Options {
             bound: Bound::DEFAULT,
             feedback_limit: 65_536,
             stuck_after: Duration::from_millis(50),
+            tap: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::lane::{
     AsyncFactory, BoltFactory, CustomGrouping, MakeSpout, SpoutCell, SpoutParts, SpoutTask, ThreadedSpout,
 };
 use crate::metrics::{NodeMetrics, UserMetrics};
+use crate::tap::Tap;
 
 /// Makes a custom grouping, for each sending lane.
 pub type GroupingFactory = Arc<dyn Fn() -> Box<dyn CustomGrouping> + Send + Sync>;
@@ -22,6 +23,8 @@ pub(crate) struct CellParts {
     pub waker: SpoutWaker,
     pub metrics: Arc<NodeMetrics>,
     pub user_metrics: UserMetrics,
+    pub tap: Option<Arc<dyn Tap>>,
+    pub pace_ns: u64,
 }
 
 type CellFactory = Arc<dyn Fn(CellParts, bool) -> Box<dyn SpoutCell> + Send + Sync>;
@@ -76,20 +79,11 @@ impl Code {
     pub fn async_bolt<B: AsyncBolt>(make: impl Fn() -> B + Send + Sync + 'static) -> Self {
         Self(CodeKind::Async(Arc::new(move || Box::new(make()) as Box<dyn DynAsyncBolt>)))
     }
-
-    /// This code, with `wrap` around every instance if it is a bolt: what fault injection does.
-    #[must_use]
-    pub fn wrap_bolt(self, wrap: impl Fn(Box<dyn Bolt>) -> Box<dyn Bolt> + Send + Sync + 'static) -> Self {
-        match self.0 {
-            CodeKind::Bolt(make) => Self(CodeKind::Bolt(Arc::new(move || wrap(make())))),
-            other => Self(other),
-        }
-    }
 }
 
 fn with<S: Spout>(parts: CellParts, make: MakeSpout<S>) -> SpoutParts<S> {
-    let CellParts { info, index, tracking, waker, metrics, user_metrics } = parts;
-    SpoutParts { info, index, make, tracking, waker, metrics, user_metrics }
+    let CellParts { info, index, tracking, waker, metrics, user_metrics, tap, pace_ns } = parts;
+    SpoutParts { info, index, make, tracking, waker, metrics, user_metrics, tap, pace_ns }
 }
 
 /// A checked topology with the code of each component.

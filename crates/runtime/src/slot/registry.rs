@@ -110,6 +110,12 @@ impl Registry {
             .collect()
     }
 
+    /// A component's tasks.
+    pub fn tasks_of(&self, component: &str) -> Vec<TaskId> {
+        let index = self.topology.index_of(&component.into());
+        index.map(|index| self.topology.tasks_of(index).iter().collect()).unwrap_or_default()
+    }
+
     /// All figures as they are now.
     pub fn snapshot(&self) -> Snapshot {
         let now_ns = self.clock.now_ns();

@@ -67,13 +67,19 @@ impl Topology {
         Ok(())
     }
 
+    /// Where a component stands among [`components`](Self::components).
+    ///
+    /// # Errors
+    /// If there is no such component.
+    pub fn index_of(&self, id: &ComponentId) -> Result<usize, NoSuchComponent> {
+        self.components.iter().position(|component| component.id == *id).ok_or_else(|| {
+            let known = self.components.iter().map(|component| component.id.as_str());
+            NoSuchComponent { id: id.clone(), nearest: nearest(id.as_str(), known).map(Into::into) }
+        })
+    }
+
     fn component_mut(&mut self, id: &ComponentId) -> Result<&mut Component, NoSuchComponent> {
-        match self.components.iter().position(|component| component.id == *id) {
-            Some(index) => Ok(&mut self.components[index]),
-            None => {
-                let known = self.components.iter().map(|component| component.id.as_str());
-                Err(NoSuchComponent { id: id.clone(), nearest: nearest(id.as_str(), known).map(Into::into) })
-            }
-        }
+        let index = self.index_of(id)?;
+        Ok(&mut self.components[index])
     }
 }
