@@ -2,6 +2,7 @@
 //!
 //! Invariants:
 //! - a parcel holds its credit until the receiver comes back for the next one, so what is being worked on counts as queued;
+//! - a sender that has no parcel here may put one in whatever the bound, so that a rare one is never starved by a busy one;
 //! - a parcel over the bound passes alone; parcels sent with [`Inbox::push`] have no bound and are served first;
 //! - no lock is held across an await or while a waker is called;
 //! - senders that wait are woken together once half of the bound is free, so they don't take turns batch by batch.
@@ -20,8 +21,25 @@ pub trait Parcel: Default {
     fn rows(&self) -> usize;
     /// Bytes, for the bound.
     fn bytes(&self) -> usize;
+    /// Who sends it: the receiver's input, and the sender's number there.
+    fn sender(&self) -> (u16, u16);
     /// Empties it; its buffers are used again.
     fn recycle(&mut self);
+}
+
+/// What the bound needs to know of a parcel.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    rows: usize,
+    bytes: usize,
+    sender: (u16, u16),
+}
+
+impl Size {
+    /// Of this parcel.
+    pub fn of(parcel: &impl Parcel) -> Self {
+        Self { rows: parcel.rows(), bytes: parcel.bytes(), sender: parcel.sender() }
+    }
 }
 
 /// How much an inbox takes before its senders wait.
@@ -38,8 +56,8 @@ pub struct Bound {
 impl Bound {
     /// The least that the bound in rows shrinks to.
     const MIN_ROWS: usize = 64;
-    /// Recycled parcels kept.
-    const SPARE: usize = 8;
+    /// Recycled parcels kept: as many as full batches fit the default bound, or a sender that runs ahead would allocate.
+    const SPARE: usize = 20;
     /// 4,096 rows, 8 MiB, 2 ms of work.
     pub const DEFAULT: Self = Self { rows: 4_096, bytes: 8 << 20, work_ns: 2_000_000 };
 
@@ -58,6 +76,8 @@ struct State<T> {
     /// Rows and bytes queued or being worked on.
     rows: usize,
     bytes: usize,
+    /// Parcels queued or being worked on, by input and sender.
+    by_sender: Vec<Vec<u32>>,
     /// Parcels ever put in.
     pushed: u64,
     receiver: Option<Waker>,
@@ -66,6 +86,25 @@ struct State<T> {
     /// The receiver has nothing to do and has sent all that it had.
     idle: bool,
     closed: bool,
+}
+
+impl<T> State<T> {
+    fn has_parcel_of(&self, (input, sender): (u16, u16)) -> bool {
+        let senders = self.by_sender.get(usize::from(input));
+        senders.and_then(|senders| senders.get(usize::from(sender))).is_some_and(|parcels| *parcels > 0)
+    }
+
+    fn parcels_of(&mut self, (input, sender): (u16, u16)) -> &mut u32 {
+        let (input, sender) = (usize::from(input), usize::from(sender));
+        if self.by_sender.len() <= input {
+            self.by_sender.resize_with(input + 1, Vec::new);
+        }
+        let senders = &mut self.by_sender[input];
+        if senders.len() <= sender {
+            senders.resize(sender + 1, 0);
+        }
+        &mut senders[sender]
+    }
 }
 
 /// A queue with one receiver and any number of senders.
@@ -97,6 +136,7 @@ impl<T: Parcel> Inbox<T> {
                 spare: Vec::new(),
                 rows: 0,
                 bytes: 0,
+                by_sender: Vec::new(),
                 pushed: 0,
                 receiver: None,
                 waiting: Vec::new(),
@@ -116,9 +156,10 @@ impl<T: Parcel> Inbox<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fits(&self, state: &State<T>, rows: usize, bytes: usize) -> bool {
+    fn fits(&self, state: &State<T>, parcel: Size) -> bool {
         let most = self.bound.rows_at(self.row_cost_ns.load(Relaxed));
-        state.rows == 0 || state.rows + rows <= most && state.bytes + bytes <= self.bound.bytes || state.closed
+        let within = state.rows + parcel.rows <= most && state.bytes + parcel.bytes <= self.bound.bytes;
+        within || state.rows == 0 || state.closed || !state.has_parcel_of(parcel.sender)
     }
 
     /// Puts a parcel in if there is room, and takes an empty one in exchange.
@@ -127,7 +168,7 @@ impl<T: Parcel> Inbox<T> {
     /// There is no room: the parcel comes back.
     pub fn try_send(&self, parcel: T) -> Result<T, T> {
         let state = self.lock();
-        if !self.fits(&state, parcel.rows(), parcel.bytes()) {
+        if !self.fits(&state, Size::of(&parcel)) {
             return Err(parcel);
         }
         Ok(self.put(state, parcel, false))
@@ -145,6 +186,7 @@ impl<T: Parcel> Inbox<T> {
         }
         state.rows += parcel.rows();
         state.bytes += parcel.bytes();
+        *state.parcels_of(parcel.sender()) += 1;
         state.pushed += 1;
         state.idle = false;
         self.queued_rows.store(u32::try_from(state.rows).unwrap_or(u32::MAX), Relaxed);
@@ -161,11 +203,11 @@ impl<T: Parcel> Inbox<T> {
         spare
     }
 
-    /// Waits until there may be room for so many rows and bytes.
-    pub async fn room_for(&self, rows: usize, bytes: usize) {
+    /// Waits until there may be room for such a parcel.
+    pub async fn room_for(&self, parcel: Size) {
         poll_fn(|cx| {
             let mut state = self.lock();
-            if self.fits(&state, rows, bytes) {
+            if self.fits(&state, parcel) {
                 return Poll::Ready(());
             }
             if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -178,8 +220,10 @@ impl<T: Parcel> Inbox<T> {
 
     /// Gives back the credit of a parcel that is done, with its buffers.
     pub fn done(&self, rows: usize, bytes: usize, mut parcel: T) {
+        let sender = parcel.sender();
         parcel.recycle();
         let mut state = self.lock();
+        *state.parcels_of(sender) -= 1;
         state.rows -= rows;
         state.bytes -= bytes;
         self.queued_rows.store(u32::try_from(state.rows).unwrap_or(u32::MAX), Relaxed);

@@ -25,6 +25,11 @@ impl Parcel for AckBatch {
         size_of_val(&*self.acked) + size_of_val(&*self.failed)
     }
 
+    /// All the same: ack lanes have no bound.
+    fn sender(&self) -> (u16, u16) {
+        (0, 0)
+    }
+
     fn recycle(&mut self) {
         self.acked.clear();
         self.failed.clear();

@@ -188,7 +188,7 @@ pub async fn send(chain: &mut Chain, policy: FlushPolicy) {
     while chain.flush(policy).is_some() {
         let Some(blocked) = chain.flush(FlushPolicy::All) else { continue };
         let began = chain.now_ns();
-        blocked.inbox.room_for(blocked.rows, blocked.bytes).await;
+        blocked.inbox.room_for(blocked.size).await;
         let waited = chain.wake() - began;
         blocked.inbox.add_blocked_ns(waited);
         chain.add_blocked_ns(waited);

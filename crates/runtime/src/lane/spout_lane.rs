@@ -239,7 +239,7 @@ impl SpoutLane {
             let deadline = self.next_deadline();
             tokio::select! {
                 biased;
-                () = blocked.inbox.room_for(blocked.rows, blocked.bytes) => {}
+                () = blocked.inbox.room_for(blocked.size) => {}
                 () = self.inbox.wait(deadline, false) => {}
             }
             let waited = self.chain.wake() - began;

@@ -8,7 +8,7 @@ use squall_types::{Anchor, Batch, Route, TaskId, Value};
 use super::control::Control;
 use super::outputs::BATCH;
 use super::router::Router;
-use crate::inbox::{Inbox, Parcel};
+use crate::inbox::{Inbox, Parcel, Size};
 
 impl Parcel for Batch {
     fn rows(&self) -> usize {
@@ -17,6 +17,10 @@ impl Parcel for Batch {
 
     fn bytes(&self) -> usize {
         self.bytes()
+    }
+
+    fn sender(&self) -> (u16, u16) {
+        (self.input, self.sender)
     }
 
     fn recycle(&mut self) {
@@ -48,14 +52,12 @@ impl FlushPolicy {
     }
 }
 
-/// A lane that has no room: whom to wait for, and with how much.
+/// A lane that has no room: whom to wait for, and with what.
 pub struct Blocked {
     /// The inbox.
     pub inbox: Arc<Inbox<Batch>>,
-    /// Rows that wait.
-    pub rows: usize,
-    /// Their bytes.
-    pub bytes: usize,
+    /// What waits.
+    pub size: Size,
 }
 
 /// A receiving lane, and the batch that is filled for it.
@@ -122,7 +124,7 @@ impl Target {
                 None
             }
             Err(batch) => {
-                let blocked = Blocked { inbox: self.inbox.clone(), rows: batch.rows(), bytes: batch.bytes() };
+                let blocked = Blocked { inbox: self.inbox.clone(), size: Size::of(&batch) };
                 self.batch = batch;
                 Some(blocked)
             }
