@@ -12,7 +12,7 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered, Stream};
 use squall_engine::ledger::FailureKind;
 use squall_types::{Anchor, Batch, EdgeId, Mark, OwnedTuple, Timestamp};
 
-use super::bolt_lane::{MAX_AGE_NS, Marks, Tick, send};
+use super::bolt_lane::{MAX_AGE_NS, Marks, TURN_NS, Tick, send};
 use super::chain::Chain;
 use super::control::{Control, Phase};
 use super::outputs::Origin;
@@ -160,14 +160,21 @@ impl AsyncLane {
 
     /// Works until the slot stops.
     pub async fn run(mut self) {
-        self.chain.wake();
+        let mut turn_began_ns = self.chain.wake();
         while self.control.phase() != Phase::Stopping {
             self.follow_kills().await;
             match self.inbox.take() {
                 Some(batch) => self.batch(batch).await,
-                None => self.rest().await,
+                None => {
+                    self.rest().await;
+                    turn_began_ns = self.chain.now_ns();
+                }
             }
             self.tick().await;
+            if self.chain.now_ns().saturating_sub(turn_began_ns) >= TURN_NS {
+                tokio::task::yield_now().await;
+                turn_began_ns = self.chain.wake();
+            }
         }
         for task in &mut self.tasks {
             // Calls that are still under way when the slot stops hold the bolt: it is dropped without a cleanup.

@@ -14,7 +14,7 @@ use crate::inbox::{Inbox, Parcel};
 /// A partial batch leaves once its first row is this old.
 pub const MAX_AGE_NS: u64 = 1_000_000;
 /// A lane lets others run after this much work.
-const TURN_NS: u64 = 100_000;
+pub const TURN_NS: u64 = 100_000;
 
 /// A node's ticks.
 #[derive(Clone, Copy, Debug)]

@@ -119,6 +119,8 @@ pub async fn async_lane((mut parts, infos): (AsyncParts, Vec<TaskInfo>), prepare
     let ready = report(&prepared, result).await;
     drop(prepared);
     if ready {
-        AsyncLane::new(parts).run().await;
+        // Its calls share the lane's one task, and with it tokio's budget of 128 a turn: a thousand that end together would
+        // take eight turns. The lane gives way by itself.
+        tokio::task::coop::unconstrained(AsyncLane::new(parts).run()).await;
     }
 }
