@@ -47,7 +47,7 @@ impl Bolt for Tally {
     }
 
     fn execute(&mut self, _: &Tuple<'_>, _: &mut Collector<'_>) -> Result {
-        self.rows.lock().unwrap()[self.index] += 1;
+        self.rows.lock().expect("nobody panics with it")[self.index] += 1;
         Ok(())
     }
 }
@@ -61,7 +61,7 @@ async fn a_shuffle_takes_turns_row_by_row_while_rows_come_one_by_one() {
     let make = move || Tally { index: 0, rows: seen.clone() };
     topology.bolt("tally", make).parallelism(2).shuffle("slow").unchained();
     run(&topology.build().expect("it is valid")).await;
-    assert_eq!(*rows.lock().unwrap(), [20, 20]);
+    assert_eq!(*rows.lock().expect("nobody panics with it"), [20, 20]);
 }
 
 /// The first task is done at once; the second says how far it has come before it is.
@@ -102,7 +102,7 @@ impl Bolt for Watch {
     }
 
     fn watermark(&mut self, watermark: Timestamp, _: &mut Collector<'_>) -> Result {
-        self.0.lock().unwrap().push(watermark);
+        self.0.lock().expect("nobody panics with it").push(watermark);
         Ok(())
     }
 }
@@ -115,5 +115,5 @@ async fn a_spout_task_that_is_done_holds_no_watermark_up_and_the_end_comes_once(
     topology.spout("uneven", Uneven::default).tasks(2);
     topology.bolt("watch", move || Watch(marks.clone())).global("uneven");
     run(&topology.build().expect("it is valid")).await;
-    assert_eq!(*seen.lock().unwrap(), [Timestamp::from_micros(7), Timestamp::MAX]);
+    assert_eq!(*seen.lock().expect("nobody panics with it"), [Timestamp::from_micros(7), Timestamp::MAX]);
 }
