@@ -26,8 +26,8 @@ pub use squall_runtime::{
 };
 pub use squall_types::topology::{Delivery, Invalid, NoSuchComponent, Problem};
 pub use squall_types::{
-    Bytes, Code, ComponentId, FromTuple, FromValue, IntoRow, KeyGroup, Map, OwnedTuple, RowError, RowWriter, Schema, Str,
-    StreamId, TaskId, Timestamp, ToValue, Tuple, Value, duration,
+    Bytes, Code, ComponentId, FromTuple, FromValue, IntoRow, KeyGroup, Map, OwnedTuple, RowError, RowWriter, Schema,
+    Str, StreamId, TaskId, Timestamp, ToValue, Tuple, Value, duration,
 };
 
 /// The guides' code, compiled.
