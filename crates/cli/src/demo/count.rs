@@ -1,7 +1,9 @@
 //! Counts each hashtag over a sliding window, and over the whole input.
 
 use squall::metrics::Counter;
-use squall::{Bolt, BoltContext, Collector, Declarer, Result, Rolling, StateHandle, Timestamp, TopK, Tuple, WindowSpec};
+use squall::{
+    Bolt, BoltContext, Collector, Declarer, Result, Rolling, StateHandle, Timestamp, TopK, Tuple, WindowSpec,
+};
 
 use super::rows::{Partial, Tagged};
 

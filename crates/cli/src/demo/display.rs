@@ -117,7 +117,8 @@ fn plain(window: Option<&Trend>, now: &Figures, before: &Figures) -> String {
     let window = window.map_or_else(
         || "no window is complete yet".to_owned(),
         |window| {
-            let ranked: Vec<_> = window.ranked.iter().map(|(tag, count)| format!("#{tag} {}", Grouped(*count))).collect();
+            let ranked: Vec<_> =
+                window.ranked.iter().map(|(tag, count)| format!("#{tag} {}", Grouped(*count))).collect();
             format!("to {}: {}", window.end, ranked.join(", "))
         },
     );

@@ -91,9 +91,10 @@ mod tests {
     fn numbers_are_shown_as_a_person_reads_them() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(|n| Grouped(n).to_string()), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(format!("{:>6}|", Grouped(1_000)), " 1,000|");
-        assert_eq!([0, 999, 1_000, 1_260, 2_000_000].map(|n| Micros(n).to_string()), [
-            "0 µs", "999 µs", "1.0 ms", "1.3 ms", "2.0 s"
-        ]);
+        assert_eq!(
+            [0, 999, 1_000, 1_260, 2_000_000].map(|n| Micros(n).to_string()),
+            ["0 µs", "999 µs", "1.0 ms", "1.3 ms", "2.0 s"]
+        );
     }
 
     #[test]

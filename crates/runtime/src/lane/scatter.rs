@@ -1,6 +1,7 @@
 //! Scattering a run's rows over the lanes that they go to.
 
 use squall_engine::edges::EdgeIds;
+use squall_engine::groups::{KeyGroups, PartialKey};
 use squall_engine::hash::key_hash;
 use squall_types::{Anchor, KeyGroup, Route, Value};
 
@@ -53,18 +54,10 @@ fn move_keyed(stream: &mut OutStream, edge: &mut Edge, tracked: bool, now_ns: u6
     targets.iter_mut().for_each(|target| target.open(now_ns));
     match router {
         Router::Fields { positions, groups } => {
-            let (positions, groups) = (&**positions, &*groups);
-            move_by(stream, targets, tracked, |row| {
-                let group = groups.group_of(key_hash(row, positions));
-                (places[usize::from(groups.task_of(group))], group)
-            });
+            move_by(stream, targets, tracked, ByGroup { positions, groups, places })
         }
         Router::PartialKey { positions, choice } => {
-            let positions = &**positions;
-            move_by(stream, targets, tracked, |row| {
-                let group = choice.pick(key_hash(row, positions));
-                (places[usize::from(choice.groups().task_of(group))], group)
-            });
+            move_by(stream, targets, tracked, ByChoice { positions, choice, places });
         }
         _ => unreachable!("only keyed edges are moved by key"),
     }
@@ -75,14 +68,42 @@ fn move_keyed(stream: &mut OutStream, edge: &mut Edge, tracked: bool, now_ns: u6
     }
 }
 
+/// Where a row goes by its key. Not a closure, as these can't be made to inline.
+trait Choose {
+    fn choose(&mut self, row: &[Value]) -> (Place, KeyGroup);
+}
+
+/// By the group that the key hashes to.
+struct ByGroup<'a> {
+    positions: &'a [u16],
+    groups: &'a KeyGroups,
+    places: &'a [Place],
+}
+
+impl Choose for ByGroup<'_> {
+    #[inline(always)]
+    fn choose(&mut self, row: &[Value]) -> (Place, KeyGroup) {
+        let group = self.groups.group_of(key_hash(row, self.positions));
+        (self.places[usize::from(self.groups.task_of(group))], group)
+    }
+}
+
+/// By the less used of a key's two groups.
+struct ByChoice<'a> {
+    positions: &'a [u16],
+    choice: &'a mut PartialKey,
+    places: &'a [Place],
+}
+
+impl Choose for ByChoice<'_> {
+    fn choose(&mut self, row: &[Value]) -> (Place, KeyGroup) {
+        let group = self.choice.pick(key_hash(row, self.positions));
+        (self.places[usize::from(self.choice.groups().task_of(group))], group)
+    }
+}
+
 /// Moves each row to the place that its values choose.
-#[inline]
-fn move_by(
-    stream: &mut OutStream,
-    targets: &mut [Target],
-    tracked: bool,
-    choose: impl FnMut(&[Value]) -> (Place, KeyGroup),
-) {
+fn move_by(stream: &mut OutStream, targets: &mut [Target], tracked: bool, choose: impl Choose) {
     // The loop is compiled for each case, for what doesn't change within it costs a tenth of it.
     match (tracked, stream.schema.fields().len() == 1) {
         (false, true) => move_rows::<false, true>(stream, targets, choose),
@@ -95,7 +116,7 @@ fn move_by(
 fn move_rows<const TRACKED: bool, const SINGLE: bool>(
     stream: &mut OutStream,
     targets: &mut [Target],
-    mut choose: impl FnMut(&[Value]) -> (Place, KeyGroup),
+    mut choose: impl Choose,
 ) {
     let width = if SINGLE { 1 } else { stream.schema.fields().len() };
     let rows = stream.rows as usize;
@@ -104,7 +125,7 @@ fn move_rows<const TRACKED: bool, const SINGLE: bool>(
     let mut values = Moving::new(&mut stream.values);
     for row in 0..rows {
         let key = values.peek(width);
-        let (place, group) = choose(key);
+        let (place, group) = choose.choose(key);
         let batch = &mut targets[usize::from(place.target)].batch;
         if weighs {
             batch.heap_bytes += key.iter().map(Value::heap_bytes).sum::<usize>();

@@ -17,9 +17,38 @@ const OPENINGS: [&str; 12] = [
 
 /// The most frequent first.
 const KNOWN: [&str; 32] = [
-    "Music", "News", "Football", "Love", "Coffee", "Rust", "Photography", "Weather", "東京", "Travel", "Art", "Cats",
-    "OpenSource", "Книги", "Gaming", "Food", "Café", "Science", "Straße", "한국", "Running", "Movies", "Dogs", "Garten",
-    "MondayMotivation", "سفر", "Space", "Chess", "हिन्दी", "Bikes", "Ελλάδα", "Databases",
+    "Music",
+    "News",
+    "Football",
+    "Love",
+    "Coffee",
+    "Rust",
+    "Photography",
+    "Weather",
+    "東京",
+    "Travel",
+    "Art",
+    "Cats",
+    "OpenSource",
+    "Книги",
+    "Gaming",
+    "Food",
+    "Café",
+    "Science",
+    "Straße",
+    "한국",
+    "Running",
+    "Movies",
+    "Dogs",
+    "Garten",
+    "MondayMotivation",
+    "سفر",
+    "Space",
+    "Chess",
+    "हिन्दी",
+    "Bikes",
+    "Ελλάδα",
+    "Databases",
 ];
 
 const FIRST: [&str; 48] = [
@@ -31,10 +60,10 @@ const FIRST: [&str; 48] = [
 
 const SECOND: [&str; 48] = [
     "Garden", "Kitchen", "River", "Mountain", "City", "Village", "Market", "Library", "Museum", "Train", "Bicycle",
-    "Harbour", "Island", "Forest", "Desert", "Ocean", "Story", "Poem", "Song", "Dance", "Recipe", "Cake", "Soup", "Tea",
-    "Robot", "Server", "Keyboard", "Screen", "Camera", "Lens", "Match", "Marathon", "Derby", "Election", "Festival",
-    "Parade", "Holiday", "Journey", "Sunset", "Storm", "Snow", "Autumn", "Winter", "Spring", "Summer", "Puzzle",
-    "Riddle", "Question",
+    "Harbour", "Island", "Forest", "Desert", "Ocean", "Story", "Poem", "Song", "Dance", "Recipe", "Cake", "Soup",
+    "Tea", "Robot", "Server", "Keyboard", "Screen", "Camera", "Lens", "Match", "Marathon", "Derby", "Election",
+    "Festival", "Parade", "Holiday", "Journey", "Sunset", "Storm", "Snow", "Autumn", "Winter", "Spring", "Summer",
+    "Puzzle", "Riddle", "Question",
 ];
 
 /// A new tag begins to trend this often, in seconds, and is done after twice that.

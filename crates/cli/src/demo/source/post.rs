@@ -77,7 +77,10 @@ mod tests {
                 b"{\"created_at\": \"2014-02-30T16:50:00Z\", \"text\": \"\"}",
                 "created_at \"2014-02-30T16:50:00Z\" is no time: no such date or time",
             ),
-            (b"{\"created_at\": 5, \"text\": \"\"}", "not a post: invalid type: integer `5`, expected a string at line 1 column 16"),
+            (
+                b"{\"created_at\": 5, \"text\": \"\"}",
+                "not a post: invalid type: integer `5`, expected a string at line 1 column 16",
+            ),
             (b"{\"text\": \"\xFF\"}", "not UTF-8 from byte 11 on"),
         ];
         for (line, why) in cases {

@@ -173,7 +173,8 @@ impl Replayed {
     }
 
     fn wake_at_the_end(&self) {
-        if self.ended && (self.pending.is_empty() || !self.failed.is_empty())
+        if self.ended
+            && (self.pending.is_empty() || !self.failed.is_empty())
             && let Some(waker) = &self.waker
         {
             waker.wake();
