@@ -99,7 +99,8 @@ fn a_word_count_is_a_function_of_its_sentences() {
     let done = complete(word_count(), CompleteOptions::new().mock("sentences", sentences));
 
     assert_same_rows(done.rows("sentences", "default"), sentences);
-    let expected = [("cow", 1), ("end", 1), ("jumped", 1), ("moon", 1), ("over", 1), ("the", 1), ("the", 2), ("the", 3)];
+    let expected =
+        [("cow", 1), ("end", 1), ("jumped", 1), ("moon", 1), ("over", 1), ("the", 1), ("the", 2), ("the", 3)];
     assert_same_rows(done.rows("count", "default"), expected);
     assert_eq!(done.read::<Word>("split").len(), 8);
     done.assert_all_acked();
@@ -130,7 +131,10 @@ fn a_failed_row_is_told_by_its_number() {
     let fates: Vec<_> = done.roots("sentences").iter().map(|root| root.fate).collect();
     assert_eq!(fates, [Fate::Acked, Fate::Failed(FailureKind::Failed), Fate::Acked]);
     assert_eq!((done.books().acked, done.books().failed), (2, 1));
-    assert_eq!(done.metrics().component("split").expect("there").total.errors.last.as_deref(), Some("an empty sentence"));
+    assert_eq!(
+        done.metrics().component("split").expect("there").total.errors.last.as_deref(),
+        Some("an empty sentence")
+    );
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use squall::testing::{CompleteError, CompleteOptions, Completed, Fate, Faults, Mock, assert_same_rows, complete_topology};
+use squall::testing::{
+    CompleteError, CompleteOptions, Completed, Fate, Faults, Mock, assert_same_rows, complete_topology,
+};
 use squall::{
     AsyncBolt, AsyncCollector, Bolt, BoltContext, Collector, Declarer, FailureKind, Next, Options, OwnedTuple, Result,
     Slot, Spout, SpoutCollector, StateHandle, Token, TopologyBuilder, Tuple,
@@ -128,7 +130,7 @@ fn assert_balanced(done: &Completed, seed: u64) {
 
 #[test]
 fn under_any_faults_every_row_has_one_fate_and_the_books_agree_with_it() {
-    for seed in 0..40 {
+    for seed in 0..20 {
         let done = run(seed, false, all_faults(seed));
         assert_balanced(&done, seed);
         let roots = done.roots("numbers");
@@ -145,7 +147,7 @@ fn under_any_faults_every_row_has_one_fate_and_the_books_agree_with_it() {
 
 #[test]
 fn with_replay_every_row_is_acked_in_the_end_and_none_is_missing() {
-    for seed in 0..40 {
+    for seed in 0..20 {
         let done = run(seed, true, all_faults(seed));
         done.assert_all_acked();
         assert_balanced(&done, seed);
@@ -181,7 +183,8 @@ fn a_killed_bolt_loses_its_instance_and_its_tokens_and_keeps_its_keyed_state() {
     topology.spout("numbers", || Numbers);
     topology.bolt("keep", Keep::default).fields("numbers", ["n"]).tick(Duration::from_millis(50));
     let faults = Faults::new(0).kill_task("keep", Duration::from_millis(10));
-    let done = complete_topology(topology, CompleteOptions::new().mock("numbers", numbers).faults(faults)).expect("ends");
+    let done =
+        complete_topology(topology, CompleteOptions::new().mock("numbers", numbers).faults(faults)).expect("ends");
     let fates: Vec<_> = done.roots("numbers").iter().map(|root| root.fate).collect();
     assert_eq!(fates, [Fate::Failed(FailureKind::Failed), Fate::Acked]);
     assert_same_rows(done.rows("keep", "default"), [(7, 1), (7, 2)]);
@@ -195,7 +198,8 @@ fn a_killed_spout_loses_its_pending_roots() {
     topology.bolt("keep", Keep::default).fields("numbers", ["n"]).tick(Duration::from_millis(50));
     let numbers = Mock::rows([(1,), (2,)]).wait(Duration::from_millis(20)).row((3,));
     let faults = Faults::new(0).kill_task("numbers", Duration::from_millis(10));
-    let done = complete_topology(topology, CompleteOptions::new().mock("numbers", numbers).faults(faults)).expect("ends");
+    let done =
+        complete_topology(topology, CompleteOptions::new().mock("numbers", numbers).faults(faults)).expect("ends");
     let fates: Vec<_> = done.roots("numbers").iter().map(|root| root.fate).collect();
     assert_eq!(fates, [Fate::Acked, Fate::Failed(FailureKind::Lost), Fate::Acked]);
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use squall::testing::{BoltHarness, EPOCH, RowFate, SpoutHarness, assert_same_rows};
 use squall::{
-    Bolt, BoltContext, Collector, Declarer, FailureKind, Next, Result, Spout, SpoutCollector, SpoutContext,
-    SpoutWaker, StateHandle, StreamHandle, Timestamp, Token, Tuple,
+    Bolt, BoltContext, Collector, Declarer, FailureKind, Next, Result, Spout, SpoutCollector, SpoutContext, SpoutWaker,
+    StateHandle, StreamHandle, Timestamp, Token, Tuple,
 };
 
 /// Sums by key, keeps the tuples of a key until its sum is 10, and tells the time.
@@ -188,7 +188,8 @@ impl Spout for Pairs {
 fn a_spouts_call_is_seen_with_ids_watermark_and_what_it_returned() {
     let mut spout = SpoutHarness::open(Pairs::default()).expect("opens");
     let call = spout.next_with_room(4).expect("emits");
-    let rows: Vec<_> = call.iter().map(|(id, row)| (id.copied(), row.stream().as_str(), row.values()[0].clone())).collect();
+    let rows: Vec<_> =
+        call.iter().map(|(id, row)| (id.copied(), row.stream().as_str(), row.values()[0].clone())).collect();
     assert_eq!(
         rows,
         [

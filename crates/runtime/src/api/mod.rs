@@ -10,8 +10,8 @@ mod error;
 mod spout;
 mod spout_collector;
 
-pub(crate) use async_bolt::{Boxed, DynAsyncBolt};
 pub use async_bolt::{AsyncBolt, AsyncCollector};
+pub(crate) use async_bolt::{Boxed, DynAsyncBolt};
 pub use bolt::Bolt;
 pub(crate) use collector::Row;
 pub use collector::{Collector, Emitter};
