@@ -132,10 +132,10 @@ fn a_login_without_a_user_fails() {
 /// The spout alone.
 fn the_log_is_read_to_its_end() -> Result {
     let mut spout = SpoutHarness::open(Logins::default())?;
-    let first = spout.next()?;
+    let first = spout.call()?;
     assert_eq!((first.ids.as_slice(), first.next), (&[Some(1)][..], Next::WaitFor(Duration::from_secs(1))));
     spout.ack(1);
-    assert_eq!(spout.next()?.next, Next::Done);
+    assert_eq!(spout.call()?.next, Next::Done);
     println!("the spout emitted {:?}", first.rows[0]);
     Ok(())
 }

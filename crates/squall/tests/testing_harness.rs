@@ -187,7 +187,7 @@ impl Spout for Pairs {
 #[test]
 fn a_spouts_call_is_seen_with_ids_watermark_and_what_it_returned() {
     let mut spout = SpoutHarness::open(Pairs::default()).expect("opens");
-    let call = spout.next_with_room(4).expect("emits");
+    let call = spout.call_with_room(4).expect("emits");
     let rows: Vec<_> =
         call.iter().map(|(id, row)| (id.copied(), row.stream().as_str(), row.values()[0].clone())).collect();
     assert_eq!(
@@ -204,14 +204,14 @@ fn a_spouts_call_is_seen_with_ids_watermark_and_what_it_returned() {
     spout.fail(2, FailureKind::TimedOut);
     assert!(spout.was_woken());
     spout.advance(Duration::from_secs(1));
-    let again = spout.next_with_room(1).expect("emits");
+    let again = spout.call_with_room(1).expect("emits");
     assert_eq!((again.ids, again.watermark), (vec![Some(2)], Some(EPOCH + Duration::from_secs(1))));
 }
 
 #[test]
 fn a_spouts_row_that_does_not_fit_fails_the_call() {
     let mut spout = SpoutHarness::open(Pairs { next: 100, ..Pairs::default() }).expect("opens");
-    assert!(spout.next_with_room(2).expect_err("it doesn't fit").chain().contains("3 values"));
+    assert!(spout.call_with_room(2).expect_err("it doesn't fit").chain().contains("3 values"));
     spout.spout().next = 0;
-    assert_eq!(spout.next_with_room(2).expect("emits").rows.len(), 2, "the failed call's rows are gone");
+    assert_eq!(spout.call_with_room(2).expect("emits").rows.len(), 2, "the failed call's rows are gone");
 }
