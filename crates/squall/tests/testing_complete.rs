@@ -152,7 +152,7 @@ fn an_hour_of_pauses_takes_no_time() {
     let minute = Duration::from_secs(60);
     let sentences = Mock::rows((0..60).map(|n| (format!("s{n}"),))).every(minute);
     let done = complete(word_count(), CompleteOptions::new().mock("sentences", sentences));
-    let at: Vec<_> = done.rows("sentences", "default").iter().map(|row| row.at()).collect();
+    let at: Vec<_> = done.rows("sentences", "default").iter().map(squall::testing::CapturedRow::at).collect();
     assert_eq!(at[59].since(at[1]), 29 * minute, "two tasks, dealt a row in turn");
     assert!(done.elapsed() >= 30 * minute);
     assert!(began.elapsed() < Duration::from_secs(5), "took {:?}", began.elapsed());
@@ -286,10 +286,13 @@ fn rows_of_a_shuffle_are_spread_though_work_takes_no_time() {
     let mut topology = TopologyBuilder::new("spread");
     topology.spout("words", || Mocked);
     topology.bolt("echo", || Echo).parallelism(4).shuffle("words");
-    let done = complete(topology, CompleteOptions::new().mock("words", (0..40).map(|n| (format!("w{n}"),))));
+    let words = |mock: Mock| (0..40).fold(mock, |mock, n| mock.row((format!("w{n}"),)));
+    // By the second lot the bolt has been measured.
+    let twice = words(words(Mock::new()).wait(Duration::from_millis(10)));
+    let done = complete(topology, CompleteOptions::new().mock("words", twice));
     let mut tasks = std::collections::BTreeMap::new();
     done.rows("echo", "default").iter().for_each(|row| *tasks.entry(row.task()).or_insert(0) += 1);
-    assert_eq!(tasks.into_values().collect::<Vec<_>>(), [10, 10, 10, 10]);
+    assert_eq!(tasks.into_values().collect::<Vec<_>>(), [20, 20, 20, 20]);
 }
 
 struct Echo;

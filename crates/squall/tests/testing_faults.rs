@@ -267,3 +267,35 @@ async fn a_topology_that_really_runs_takes_the_same_faults() {
     assert_eq!(books.emitted, books.acked + books.failed);
     assert!(books.failed > 0 && pass.restarts > 0, "{books:?}, {} restarts", pass.restarts);
 }
+
+/// Panics in its first call, behind two rows; a new instance emits three.
+struct PanicsOnce {
+    panicked: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Spout for PanicsOnce {
+    type Id = i64;
+
+    fn declare(&self, streams: &mut Declarer) {
+        streams.stream("default", ["n"]);
+    }
+
+    fn next(&mut self, out: &mut SpoutCollector<'_, i64>) -> Result<Next> {
+        (0..2).for_each(|n| out.emit_with(n, (n,)));
+        assert!(self.panicked.swap(true, std::sync::atomic::Ordering::Relaxed), "the first call");
+        out.emit_with(2, (2,));
+        Ok(Next::Done)
+    }
+}
+
+#[test]
+fn what_a_spout_emitted_in_a_call_that_panicked_is_withdrawn_and_not_in_the_books() {
+    let mut topology = TopologyBuilder::new("panics");
+    let panicked = std::sync::Arc::default();
+    topology.spout("numbers", move || PanicsOnce { panicked: std::sync::Arc::clone(&panicked) });
+    topology.bolt("pass", || Pass).shuffle("numbers");
+    let done = complete_topology(topology, CompleteOptions::new()).expect("ends");
+    assert_same_rows(done.rows("numbers", "default"), [(0,), (1,), (2,)]);
+    assert_eq!((done.books().emitted, done.books().acked, done.books().lost), (3, 3, 0));
+    assert_eq!(done.roots("numbers").len(), 3);
+}
