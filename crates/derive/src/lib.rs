@@ -30,5 +30,5 @@ use proc_macro::TokenStream;
 #[proc_macro_derive(Tuple, attributes(tuple))]
 pub fn derive_tuple(input: TokenStream) -> TokenStream {
     let expanded = syn::parse(input).and_then(|input| expand::expand(&input));
-    expanded.unwrap_or_else(|error| error.into_compile_error()).into()
+    expanded.unwrap_or_else(syn::Error::into_compile_error).into()
 }

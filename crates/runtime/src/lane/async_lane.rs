@@ -335,7 +335,8 @@ impl AsyncLane {
         let ok = result.is_ok();
         if let Err(failure) = result {
             head.outputs.withdraw(acks);
-            head.keep_error(usize::from(called.task), &failure, called.panicked);
+            let task = usize::from(called.task);
+            head.keep_error_of(&self.tasks[task].info, task, &failure, called.panicked);
             std::iter::once(&anchor).chain(&*more).for_each(|a| acks.fail(a.root, FailureKind::Failed));
         } else {
             anchor.edge ^= sum;
@@ -367,7 +368,7 @@ impl AsyncLane {
         head.metrics.tasks()[task].restarts += 1;
         match made {
             Ok(bolt) => self.tasks[task].bolt = bolt,
-            Err(failure) => head.keep_error(task, &failure, false),
+            Err(failure) => head.keep_error_of(&info, task, &failure, false),
         }
     }
 

@@ -252,7 +252,11 @@ impl Node {
 
     /// Counts an error of a task, and keeps it.
     pub fn keep_error(&self, task: usize, failure: &Failure, panic: bool) {
-        let info = &self.tasks[task].info;
+        self.keep_error_of(&self.tasks[task].info, task, failure, panic);
+    }
+
+    /// Counts an error of a task that has no cell here, as an asynchronous bolt's hasn't, and keeps it.
+    pub fn keep_error_of(&self, info: &TaskInfo, task: usize, failure: &Failure, panic: bool) {
         let what = failure.chain();
         if panic {
             tracing::error!(component = %info.component, task = info.task.get(), error = what, "a task panicked");

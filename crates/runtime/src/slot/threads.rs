@@ -71,7 +71,7 @@ impl Threads {
     /// Waits for all to end, but no longer than this. Says whether they did.
     pub async fn end(&mut self, grace: Duration) -> bool {
         self.watcher = None;
-        let here = async { while self.here.join_next().await.is_some() {} };
+        let here = log_panics(&mut self.here);
         if tokio::time::timeout(grace, async { tokio::join!(here, self.running.closed()) }).await.is_err() {
             return false;
         }
@@ -81,6 +81,15 @@ impl Threads {
             }
         }
         true
+    }
+}
+
+/// Waits for all lanes to end, and says which panicked: user code's panics don't get here.
+async fn log_panics(lanes: &mut JoinSet<()>) {
+    while let Some(ended) = lanes.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(error = error.to_string(), "a lane panicked: this is a defect of Squall");
+        }
     }
 }
 
@@ -104,11 +113,7 @@ fn drive(name: String, lanes: Vec<LaneFuture>, running: watch::Receiver<()>) -> 
             for lane in lanes {
                 set.spawn(guarded(lane));
             }
-            while let Some(ended) = set.join_next().await {
-                if let Err(error) = ended {
-                    tracing::error!(error = error.to_string(), "a lane panicked: this is a defect of Squall");
-                }
-            }
+            log_panics(&mut set).await;
         });
         drop(running);
     });

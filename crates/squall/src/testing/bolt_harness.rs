@@ -11,7 +11,7 @@ use squall_engine::state::StateKey;
 use squall_runtime::harness::BoltDriver;
 use squall_runtime::metrics::UserSnapshot;
 use squall_runtime::{Bolt, Declarer, Failure, TaskInfo};
-use squall_types::topology::{Config, Fields, Keying};
+use squall_types::topology::{Config, Fields, Keying, NotKeyed, Subscription};
 use squall_types::{ComponentId, FromTuple, IntoRow, KeyGroup, Schema, StreamId, TaskId, Timestamp, Value};
 
 use super::EPOCH;
@@ -105,7 +105,6 @@ struct InputStream {
 pub struct BoltHarness {
     make: Arc<dyn Fn() -> Box<dyn Bolt> + Send + Sync>,
     inputs: Vec<InputStream>,
-    keying: Option<Keying>,
     config: Config,
     capture: Arc<Capture>,
     time: StoppedTime,
@@ -119,7 +118,6 @@ impl BoltHarness {
         Self {
             make: Arc::new(move || Box::new(make())),
             inputs: Vec::new(),
-            keying: None,
             config: Config::new(),
             capture: Arc::new(Capture::new(EPOCH)),
             time: StoppedTime::new(EPOCH),
@@ -161,7 +159,6 @@ impl BoltHarness {
             u16::try_from(position).expect("fields fit u16")
         };
         input.key = key.into_iter().map(position).collect();
-        self.keying = Some(Keying::Keyed { fields: input.key.len() });
         self
     }
 
@@ -172,17 +169,27 @@ impl BoltHarness {
         self
     }
 
+    fn keying(&self, bolt: &ComponentId) -> Keying {
+        let unkeyed = self.inputs.iter().find(|input| input.key.is_empty());
+        match (unkeyed, self.inputs.first()) {
+            (None, Some(first)) => Keying::Keyed { fields: first.key.len() },
+            (Some(InputStream { schema, .. }), _) => {
+                let (from, stream) = (schema.component().clone(), schema.stream().clone());
+                let at = Subscription { component: bolt.clone(), from, stream };
+                Keying::No(NotKeyed::NoKey { at, grouping: "shuffle" })
+            }
+            (None, None) => Keying::No(NotKeyed::Spout { component: bolt.clone() }),
+        }
+    }
+
     fn info(&self) -> TaskInfo {
         let mut streams = Declarer::new();
         (self.make)().declare(&mut streams);
         let component = ComponentId::from("bolt");
-        let unkeyed = || {
-            let at = squall_types::topology::NotKeyed::Spout { component: component.clone() };
-            Keying::No(at)
-        };
+        let keying = self.keying(&component);
         TaskInfo {
-            keying: Arc::new(self.keying.clone().unwrap_or_else(unkeyed)),
-            component: component.clone(),
+            keying: Arc::new(keying),
+            component,
             task: TASK,
             index: 0,
             tasks: 1,

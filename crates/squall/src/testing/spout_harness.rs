@@ -45,7 +45,7 @@ use super::time::StoppedTime;
 /// }
 ///
 /// let mut spout = SpoutHarness::open(Numbers::default())?;
-/// let call = spout.next()?;
+/// let call = spout.call()?;
 /// assert_eq!((call.ids[0], call.rows[0].values()), (Some(0), &[0.into()][..]));
 /// spout.ack(0);
 /// assert_eq!(spout.spout().acked, [0]);
@@ -109,19 +109,19 @@ impl<S: Spout> SpoutHarness<S> {
         Ok(Self { driver, capture, time })
     }
 
-    /// Calls `next` once, with room for 256 rows.
+    /// Calls `next` once, with room for 256 rows, as a lane does.
     ///
     /// # Errors
     /// What `next` said, or that a row doesn't fit its stream: what the call emitted is withdrawn then.
-    pub fn next(&mut self) -> Result<SpoutCall<S::Id>, Failure> {
-        self.next_with_room(256)
+    pub fn call(&mut self) -> Result<SpoutCall<S::Id>, Failure> {
+        self.call_with_room(256)
     }
 
     /// Calls `next` once, with room for so many rows.
     ///
     /// # Errors
     /// What `next` said, or that a row doesn't fit its stream: what the call emitted is withdrawn then.
-    pub fn next_with_room(&mut self, room: usize) -> Result<SpoutCall<S::Id>, Failure> {
+    pub fn call_with_room(&mut self, room: usize) -> Result<SpoutCall<S::Id>, Failure> {
         let Self { driver, capture, time } = self;
         let called = time.inside(|| driver.next(room));
         let rows = capture.take().rows;
