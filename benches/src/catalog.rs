@@ -83,9 +83,8 @@ fn word_counts() -> Vec<Bench> {
         let bench = Bench::new(name, 3.0, move |seconds| words::run(delivery, chained, seconds)).probe(probe);
         bench.lower("cpu_s_per_m", "CPU-s/M words", json!({ "ratio_max": 1.6 }), json!({ "ratio_max": 1.25 }))
     };
-    let chained = |bench: Bench| {
-        bench.higher("mwords_s", "M words/s", json!({ "ratio_min": 0.6 }), json!({ "ratio_min": 0.8 }))
-    };
+    let chained =
+        |bench: Bench| bench.higher("mwords_s", "M words/s", json!({ "ratio_min": 0.6 }), json!({ "ratio_min": 0.8 }));
     let unchained = |bench: Bench| bench.told("mwords_s", "M words/s");
     vec![
         chained(count("word-count-at-most-once", AtMostOnce, true, "chain-percore")),
@@ -105,9 +104,8 @@ fn nulls() -> Vec<Bench> {
     let rate = |bench: Bench, must: f64, aim: f64| {
         bench.higher("mroots_s", "M roots/s", json!({ "min": must }), json!({ "min": aim })).told("cores", "cores")
     };
-    let direct = |delivery| {
-        Bench::new(format!("null-{}", mode(delivery)), 3.0, move |seconds| null::direct(delivery, seconds))
-    };
+    let direct =
+        |delivery| Bench::new(format!("null-{}", mode(delivery)), 3.0, move |seconds| null::direct(delivery, seconds));
     let identity = |name, chained| Bench::new(name, 3.0, move |seconds| null::identity(chained, seconds));
     vec![
         rate(direct(AtMostOnce), 40.0, 100.0),
@@ -128,9 +126,8 @@ fn latency(rate: f64) -> Bench {
 fn allocations() -> Bench {
     let metrics = ["integers_at_most_once", "integers_at_least_once", "texts_at_most_once", "texts_at_least_once"];
     let bench = Bench::new("allocations", 0.0, |_| allocations::run());
-    let row = |bench: Bench, metric: &&str| {
-        bench.lower(metric, "per tuple", json!({ "max": 0.02 }), json!({ "max": 0.0 }))
-    };
+    let row =
+        |bench: Bench, metric: &&str| bench.lower(metric, "per tuple", json!({ "max": 0.02 }), json!({ "max": 0.0 }));
     metrics.iter().fold(bench, row)
 }
 
@@ -161,4 +158,19 @@ fn others() -> [Bench; 4] {
             .higher("kcalls_s", "K calls/s", json!({ "ratio_min": 0.6 }), json!({ "ratio_min": 0.85 }))
             .told("cores", "cores"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bench_has_a_name_of_its_own_and_asks_for_something() {
+        let benches = benches();
+        let names: std::collections::BTreeSet<_> = benches.iter().map(|bench| &bench.name).collect();
+        assert_eq!(names.len(), benches.len());
+        for bench in &benches {
+            assert!(bench.rows.iter().any(|row| row["must"].is_object()), "{}", bench.name);
+        }
+    }
 }

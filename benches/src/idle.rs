@@ -46,8 +46,7 @@ pub fn run(seconds: f64) -> Result<Figures, Error> {
     block_on(async {
         let (tally, wakers) = (Tally::default(), Wakers::default());
         let (of, to) = (tally.clone(), wakers.clone());
-        let topology =
-            topology(EXECUTORS, &tally, move || Waiting { tally: of.clone(), wakers: to.clone() });
+        let topology = topology(EXECUTORS, &tally, move || Waiting { tally: of.clone(), wakers: to.clone() });
         let bench = Bench::start(topology, tally.clone()).await?;
         let window = bench.measure(seconds).await?;
         tally.stop();

@@ -36,9 +36,11 @@ impl Bolt for Busy {
             return Ok(());
         }
         let bytes = tuple.read::<Text<'_>>()?.text.bytes();
-        black_box((0..WORK).fold(bytes.map(u64::from).sum(), |sum: u64, turn| {
-            black_box(sum.rotate_left(turn % 64).wrapping_mul(31))
-        }));
+        black_box(
+            (0..WORK).fold(bytes.map(u64::from).sum(), |sum: u64, turn| {
+                black_box(sum.rotate_left(turn % 64).wrapping_mul(31))
+            }),
+        );
         self.taken += 1;
         Ok(())
     }

@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
 use squall::{
-    Bolt, Collector, Declarer, Delivery, Next, Options, Result, Slot, Spout, SpoutCollector, TopologyBuilder,
-    Tuple,
+    Bolt, Collector, Declarer, Delivery, Next, Options, Result, Slot, Spout, SpoutCollector, TopologyBuilder, Tuple,
 };
 
 struct Counting;
