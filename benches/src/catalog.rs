@@ -159,3 +159,18 @@ fn others() -> [Bench; 4] {
             .told("cores", "cores"),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bench_has_a_name_of_its_own_and_asks_for_something() {
+        let benches = benches();
+        let names: std::collections::BTreeSet<_> = benches.iter().map(|bench| &bench.name).collect();
+        assert_eq!(names.len(), benches.len());
+        for bench in &benches {
+            assert!(bench.rows.iter().any(|row| row["must"].is_object()), "{}", bench.name);
+        }
+    }
+}

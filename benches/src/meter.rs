@@ -42,3 +42,25 @@ pub fn percentile(sorted: &[u64], share: f64) -> u64 {
     let rank = (sorted.len() as f64 * share).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_the_value_that_so_many_are_at_most() {
+        let values: Vec<u64> = (1..=300).collect();
+        assert_eq!([0.5, 0.99, 1.0].map(|share| percentile(&values, share)), [150, 297, 300]);
+        assert_eq!(percentile(&[7], 0.99), 7);
+        assert_eq!(percentile(&[], 0.5), 0);
+    }
+
+    #[test]
+    fn work_costs_cpu_time_and_memory_is_resident() {
+        let before = cpu_seconds().unwrap();
+        while cpu_seconds().unwrap() - before < 0.01 {
+            std::hint::black_box((0..1_000_000).sum::<u64>());
+        }
+        assert!(rss_mb().unwrap() > 0.5);
+    }
+}

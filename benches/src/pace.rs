@@ -142,3 +142,16 @@ impl Spout for Paced {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_warms_up_does_not_count_and_percentiles_have_at_least_300() {
+        let plan = Plan::new(10.0, 1.0);
+        assert_eq!((plan.warm_up, plan.events), (10, 300));
+        let came = (0..310).map(|at| if at < 10 { 1_000 } else { 310 - at }).collect();
+        assert_eq!(plan.counted(came), (1..=300).collect::<Vec<_>>());
+    }
+}

@@ -46,3 +46,20 @@ impl Tally {
         if sent == taken { Ok(()) } else { Err(Error::Counts { what, sent, taken }) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_is_missing_or_came_twice_is_told() {
+        let tally = Tally::default();
+        tally.sent(3);
+        tally.taken(2);
+        assert_eq!(tally.check("rows").unwrap_err().to_string(), "3 rows sent, 2 counted");
+        tally.taken(1);
+        assert!(tally.check("rows").is_ok());
+        tally.taken(1);
+        assert!(tally.check("rows").is_err());
+    }
+}

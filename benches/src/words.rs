@@ -137,3 +137,16 @@ pub fn run(delivery: Delivery, chained: bool, seconds: f64) -> Result<Figures, E
         Ok(figures)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_sent_are_those_of_every_sentence_also_of_a_round_that_is_not_whole() {
+        for sentences in 0..12 {
+            let said = (0..sentences).map(|at| SENTENCES[at % SENTENCES.len()].split(' ').count());
+            assert_eq!(words_in(sentences), said.sum::<usize>());
+        }
+    }
+}

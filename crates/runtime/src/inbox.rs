@@ -335,3 +335,120 @@ impl<T: Parcel> Inbox<T> {
         self.blocked_ns.load(Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq)]
+    struct Rows {
+        rows: usize,
+        sender: (u16, u16),
+    }
+
+    impl Parcel for Rows {
+        fn rows(&self) -> usize {
+            self.rows
+        }
+        fn bytes(&self) -> usize {
+            0
+        }
+        fn sender(&self) -> (u16, u16) {
+            self.sender
+        }
+        fn recycle(&mut self) {
+            self.rows = 0;
+        }
+    }
+
+    fn inbox() -> Inbox<Rows> {
+        Inbox::new(Bound { rows: 100, bytes: 1_000, work_ns: 1_000_000 })
+    }
+
+    fn of(sender: (u16, u16), rows: usize) -> Rows {
+        Rows { rows, sender }
+    }
+
+    fn done(inbox: &Inbox<Rows>) -> (u16, u16) {
+        let parcel = inbox.take().unwrap();
+        let (rows, sender) = (parcel.rows, parcel.sender);
+        inbox.done(rows, 0, parcel);
+        sender
+    }
+
+    #[test]
+    fn a_sender_with_nothing_here_passes_a_full_inbox_once() {
+        let (inbox, busy) = (inbox(), (0, 0));
+        while inbox.try_send(of(busy, 50)).is_ok() {}
+        for rare in [(0, 1), (1, 0), (7, 3)] {
+            assert!(inbox.try_send(of(rare, 1)).is_ok(), "{rare:?}");
+            assert_eq!(inbox.try_send(of(rare, 1)), Err(of(rare, 1)));
+        }
+        assert_eq!([0; 2].map(|_| done(&inbox)), [busy; 2]);
+        assert_eq!(done(&inbox), (0, 1));
+        while inbox.try_send(of(busy, 49)).is_ok() {}
+        assert!(inbox.try_send(of((0, 1), 1)).is_ok(), "its credit came back");
+        assert!(inbox.try_send(of((1, 0), 1)).is_err(), "the others' didn't");
+    }
+
+    #[test]
+    fn what_is_being_worked_on_holds_its_credit_until_it_is_done() {
+        let inbox = inbox();
+        assert!(inbox.try_send(of((0, 0), 100)).is_ok());
+        let parcel = inbox.take().unwrap();
+        assert!(inbox.try_send(of((0, 0), 1)).is_err());
+        inbox.done(100, 0, parcel);
+        assert!(inbox.try_send(of((0, 0), 1)).is_ok());
+    }
+
+    #[test]
+    fn a_parcel_over_the_bound_passes_alone() {
+        let inbox = inbox();
+        assert!(inbox.try_send(of((0, 0), 5_000)).is_ok());
+        assert!(inbox.try_send(of((0, 0), 1)).is_err());
+    }
+
+    #[derive(Default)]
+    struct Calls(AtomicUsize);
+
+    impl Wake for Calls {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn senders_that_wait_are_woken_together_once_half_of_the_bound_is_free() {
+        let (inbox, calls) = (inbox(), Arc::new(Calls::default()));
+        for _ in 0..4 {
+            assert!(inbox.try_send(of((0, 0), 25)).is_ok());
+        }
+        let waker = Waker::from(calls.clone());
+        let mut waiting = Box::pin(inbox.room_for(Size::of(&of((0, 0), 25))));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        done(&inbox);
+        assert_eq!(calls.0.load(Relaxed), 0);
+        done(&inbox);
+        assert_eq!(calls.0.load(Relaxed), 1);
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
+    }
+
+    #[test]
+    fn as_many_buffers_come_back_as_full_batches_fit_the_bound() {
+        let inbox = Inbox::new(Bound::DEFAULT);
+        let full = Bound::DEFAULT.rows / 256;
+        for _ in 0..full {
+            assert_eq!(inbox.try_send(of((0, 9), 256)), Ok(Rows::default()), "new");
+        }
+        for _ in 0..full {
+            done(&inbox);
+        }
+        for _ in 0..full {
+            assert_eq!(inbox.try_send(of((0, 1), 256)), Ok(of((0, 9), 0)), "used before");
+        }
+    }
+}
