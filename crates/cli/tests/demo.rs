@@ -90,7 +90,7 @@ fn an_input_that_can_t_be_read_is_an_error_before_anything_starts() {
 
 #[test]
 fn a_window_that_can_t_be_cut_is_an_error_with_a_code() {
-    let (code, stdout, stderr) = ran(demo().args(["--window", "10s", "--slide", "3s"]));
+    let (code, stdout, stderr) = ran(demo().args(["--for", "1ms", "--window", "10s", "--slide", "3s"]));
     assert!(stderr.starts_with("error[SQ2311]: "), "{stderr}");
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
 }
@@ -109,7 +109,7 @@ fn a_wrong_command_line_is_refused_with_code_2() {
         &["--window", "60"],
         &["x", "--file", "y"],
     ] {
-        let (code, _, stderr) = ran(demo().args(args));
+        let (code, _, stderr) = ran(demo().args(["--for", "1ms"]).args(args));
         assert_eq!(code, Some(2), "{args:?}: {stderr}");
     }
 }

@@ -14,19 +14,19 @@ use super::topology::Settings;
 #[derive(clap::Args)]
 pub struct Args {
     /// Replay posts: a file with a JSON object a line, with `created_at` (RFC 3339) and `text`; `-` is standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", group = "input")]
     posts: Option<PathBuf>,
     /// The same as FILE
-    #[arg(long, value_name = "FILE", conflicts_with = "posts")]
+    #[arg(long, value_name = "FILE", group = "input")]
     file: Option<PathBuf>,
     /// Replay posts so many times faster than they were written [default: at full speed]
-    #[arg(long, value_name = "TIMES", value_parser = speed)]
+    #[arg(long, value_name = "TIMES", requires = "input", value_parser = speed)]
     speed: Option<f64>,
     /// What the made-up posts depend on
-    #[arg(long, default_value_t = 1, conflicts_with_all = ["posts", "file"])]
+    #[arg(long, default_value_t = 1, conflicts_with = "input")]
     seed: u64,
     /// Posts made up a second, or `max`
-    #[arg(long, default_value = "200000", conflicts_with_all = ["posts", "file"])]
+    #[arg(long, default_value = "200000", conflicts_with = "input")]
     rate: Rate,
     /// How much time the window covers
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
