@@ -22,6 +22,13 @@ pub struct ReplayPolicy {
     pub max_failures: u32,
 }
 
+impl Default for ReplayPolicy {
+    /// From 100 ms up to 10 s, a fifth left to chance, given up at the fifth failure.
+    fn default() -> Self {
+        Self { base: Duration::from_millis(100), max: Duration::from_secs(10), jitter: 0.2, max_failures: 5 }
+    }
+}
+
 impl ReplayPolicy {
     /// Nanoseconds until the next try, after `failures` failures (1 at least); `random` is uniform over all of `u64`.
     fn delay_ns(&self, failures: u32, random: u64) -> u64 {
@@ -130,6 +137,14 @@ impl<Row> ReplayQueue<Row> {
         let kept = self.rows.get_mut(&id)?;
         kept.due_ns = None;
         Some((id, &kept.row))
+    }
+
+    /// Lets go of all rows, out or waiting, in the order in which they were kept: each with how often it has failed.
+    pub fn release_all(&mut self) -> Vec<(Row, u32)> {
+        self.waiting.clear();
+        let mut rows: Vec<_> = self.rows.drain().collect();
+        rows.sort_unstable_by_key(|(id, _)| *id);
+        rows.into_iter().map(|(_, kept)| (kept.row, kept.failures)).collect()
     }
 
     /// When [`due`](Self::due) has a row next, in nanoseconds.

@@ -17,6 +17,7 @@ pub mod inbox;
 mod lane;
 pub mod metrics;
 mod panics;
+mod replay;
 mod slot;
 mod tap;
 mod token;
@@ -27,6 +28,7 @@ pub use api::{
 };
 pub use clock::Clock;
 pub use lane::CustomGrouping;
+pub use replay::{DeadLetter, Replay, Undelivered};
 pub use slot::{Books, Code, Fault, GroupingFactory, Injector, Instead, Monitor, Options, Program, Slot, StartError};
 pub use tap::Tap;
 pub use token::Token;

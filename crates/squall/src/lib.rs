@@ -9,20 +9,23 @@
 
 mod builder;
 mod command;
+mod feeder;
 mod run;
 pub mod testing;
 
 pub use builder::{AsyncBoltDeclarer, BoltDeclarer, SpoutDeclarer, Subscription, TopologyBuilder};
 pub use command::{describe, main};
+pub use feeder::{FeedError, Feeder, FeederSpout, TryFeedError, feeder};
 pub use run::{Cause, Outcome, Progress, RunError, Runner, Stopper};
 pub use squall_derive::Tuple;
 pub use squall_engine::ledger::FailureKind;
+pub use squall_engine::replay::{ReplayId, ReplayPolicy};
 pub use squall_engine::rolling::{Rolling, TopK, WindowError, WindowSpec};
 pub use squall_engine::state::{GroupMap, StateHandle, StateStore};
 pub use squall_runtime::{
-    AsyncBolt, AsyncCollector, Bolt, BoltContext, Books, Clock, Collector, ContextError, CustomGrouping, Declarer,
-    EmitError, Emitter, Failure, Logger, Monitor, Next, Options, Program, Result, Slot, Spout, SpoutCollector,
-    SpoutContext, SpoutWaker, StartError, StreamHandle, Token, metrics,
+    AsyncBolt, AsyncCollector, Bolt, BoltContext, Books, Clock, Collector, ContextError, CustomGrouping, DeadLetter,
+    Declarer, EmitError, Emitter, Failure, Logger, Monitor, Next, Options, Program, Replay, Result, Slot, Spout,
+    SpoutCollector, SpoutContext, SpoutWaker, StartError, StreamHandle, Token, Undelivered, metrics,
 };
 pub use squall_types::topology::{Delivery, Invalid, NoSuchComponent, Problem};
 pub use squall_types::{

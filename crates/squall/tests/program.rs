@@ -1,6 +1,7 @@
 //! A topology's program, as an operator meets it: its output, its exit codes, and signals.
 
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;

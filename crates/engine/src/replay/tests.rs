@@ -38,6 +38,21 @@ fn jitter_shortens_a_delay_by_at_most_its_share() {
 }
 
 #[test]
+fn releasing_all_hands_back_every_row_in_order_and_leaves_nothing() {
+    let mut queue = ReplayQueue::new(policy(9, 0.0));
+    let ids = ["out", "waiting", "acked", "out again"].map(|row| queue.keep(row));
+    queue.acked(ids[2]);
+    for id in [ids[1], ids[3]] {
+        queue.failed(id, Failed, 0, 0);
+    }
+    queue.failed(ids[0], Failed, 7, 0);
+    assert_eq!(queue.due(100 * MS).map(|(id, _)| id), Some(ids[1]));
+    assert_eq!(queue.release_all(), [("out", 1), ("waiting", 1), ("out again", 1)]);
+    assert_eq!((queue.outstanding(), queue.waiting(), queue.next_due()), (0, 0, None));
+    assert_eq!(queue.acked(ids[0]), None, "what comes in later is ignored");
+}
+
+#[test]
 fn absurd_durations_and_counts_saturate() {
     let mut absurd = policy(u32::MAX, 0.0);
     (absurd.base, absurd.max) = (Duration::MAX, Duration::MAX);

@@ -31,6 +31,8 @@ pub struct TaskInfo {
     pub streams: Arc<[StreamDecl]>,
     /// Whether its inputs are keyed, so that it may keep keyed state.
     pub keying: Arc<Keying>,
+    /// Whether the topology tracks roots, so that spouts hear of their rows' fate.
+    pub tracked: bool,
 }
 
 /// Something asked of the context that it can't give.
@@ -143,6 +145,11 @@ macro_rules! common {
         /// How many tasks the component has.
         pub fn tasks(&self) -> usize {
             self.info.tasks
+        }
+
+        /// Whether the topology tracks roots: at least once. Without, no spout hears of its rows' fate.
+        pub fn is_tracked(&self) -> bool {
+            self.info.tracked
         }
 
         /// The settings: the component's over the topology's.

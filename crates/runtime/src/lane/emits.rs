@@ -61,6 +61,19 @@ impl Emits {
         self.rows[index].stream
     }
 
+    /// Takes all rows out, in order: each with its stream, the fields of the type it was emitted as, and its values.
+    pub fn drain(&mut self) -> impl Iterator<Item = (StreamHandle, Option<&'static [&'static str]>, Box<[Value]>)> {
+        self.heap_bytes = 0;
+        let all = self.values.len();
+        let mut values = self.values.drain(..);
+        let mut rows = self.rows.drain(..).peekable();
+        std::iter::from_fn(move || {
+            let row = rows.next()?;
+            let end = rows.peek().map_or(all, |next| next.at);
+            Some((row.stream, row.fields, values.by_ref().take(end - row.at).collect()))
+        })
+    }
+
     /// Forgets all rows and keeps the buffers.
     pub fn clear(&mut self) {
         self.rows.clear();

@@ -30,7 +30,7 @@ pub(crate) use outputs::{BATCH, Origin, OutStream, Outputs};
 pub use router::CustomGrouping;
 pub(crate) use router::Router;
 pub(crate) use run::Run;
-pub(crate) use spout_cell::{MakeSpout, SpoutCell, SpoutParts, SpoutTask};
+pub(crate) use spout_cell::{Due, MakeSpout, SpoutCell, SpoutParts, SpoutTask};
 pub(crate) use spout_lane::SpoutLane;
 pub(crate) use target::{Edge, Place, Target};
 pub(crate) use threaded_spout::ThreadedSpout;

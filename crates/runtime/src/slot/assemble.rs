@@ -170,6 +170,7 @@ impl<'a> Assembler<'a> {
             config: self.configs[component].clone(),
             streams: topology.component(component).streams.clone().into(),
             keying: Arc::new(topology.keying(component)),
+            tracked: self.tracked(),
         }
     }
 

@@ -26,7 +26,7 @@ pub struct Progress<'a> {
     pub draining: bool,
 }
 
-type Show<'a> = Box<dyn FnMut(&Progress<'_>) + 'a>;
+type Show<'a> = Box<dyn FnMut(&Progress<'_>) + Send + 'a>;
 
 /// Runs a program on this machine until it ends by itself, its time is up, or it is told to stop: by Ctrl-C, SIGTERM, or a
 /// [`Stopper`]. Then it is drained: spouts stop, and what is in flight has until the drain's timeout to finish. Told a second
@@ -89,7 +89,7 @@ impl<'a> Runner<'a> {
     /// Calls `show` with the figures every so often, also while the topology drains. The last figures are in the [`Outcome`].
     ///
     /// `show` runs on the thread that watches: while it does, nothing else is seen.
-    pub fn every(mut self, every: Duration, show: impl FnMut(&Progress<'_>) + 'a) -> Self {
+    pub fn every(mut self, every: Duration, show: impl FnMut(&Progress<'_>) + Send + 'a) -> Self {
         self.display = Some((every, Box::new(show)));
         self
     }

@@ -195,6 +195,7 @@ impl BoltHarness {
             tasks: 1,
             config: Arc::new(self.config.clone()),
             streams: streams.into_streams().into(),
+            tracked: true,
         }
     }
 

@@ -102,6 +102,7 @@ impl<S: Spout> SpoutHarness<S> {
             tasks: 1,
             config: Arc::new(config),
             streams: streams.into_streams().into(),
+            tracked: true,
         };
         let (capture, time) = (Arc::new(Capture::new(EPOCH)), StoppedTime::new(EPOCH));
         let mut driver = SpoutDriver::new(spout, info, time.clock, capture.clone());
