@@ -1,8 +1,13 @@
 //! A panic of the inner spout costs the call that panicked, and nothing that was kept.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::kit::{Run, Source, lock, policy};
+use squall::{
+    Declarer, Next, Replay, Result, Runner, Spout, SpoutCollector, SpoutContext, SpoutWaker, TopologyBuilder,
+};
+
+use crate::kit::{LONG, Number, Run, Source, lock, policy};
 
 #[test]
 fn a_panicking_inner_spout_loses_nothing_that_was_kept() {
@@ -36,4 +41,49 @@ fn a_panicking_dead_letter_hook_is_counted_and_the_rest_goes_on() {
     let log = lock(&log);
     assert_eq!((outcome.books.failed, log.failed.len(), log.letters.len()), (100, 100, 99));
     assert!(outcome.last.component("numbers").unwrap().total.errors.failures >= 1);
+}
+
+/// Waits for a call of its own waker, panics when it comes, and is done with the next call.
+struct Woken {
+    waker: Option<SpoutWaker>,
+    calls: Arc<AtomicU32>,
+}
+
+impl Spout for Woken {
+    type Id = ();
+
+    fn declare(&self, streams: &mut Declarer) {
+        streams.emits::<Number>();
+    }
+
+    fn open(&mut self, context: &mut SpoutContext<'_>) -> Result {
+        self.waker = Some(context.waker());
+        Ok(())
+    }
+
+    fn next(&mut self, out: &mut SpoutCollector<'_, ()>) -> Result<Next> {
+        match self.calls.fetch_add(1, Ordering::SeqCst) {
+            0 => {
+                self.waker.iter().for_each(SpoutWaker::wake);
+                Ok(Next::Wait)
+            }
+            1 => panic!("told to panic"),
+            _ => {
+                out.emit_with((), Number { number: 1 });
+                Ok(Next::Done)
+            }
+        }
+    }
+}
+
+#[test]
+fn a_spout_that_panics_when_its_waker_calls_is_called_again() {
+    let calls = Arc::new(AtomicU32::new(0));
+    let mut topology = TopologyBuilder::new("woken");
+    topology.spout("woken", move || {
+        let calls = calls.clone();
+        Replay::new(move || Woken { waker: None, calls: calls.clone() }, policy(1))
+    });
+    let outcome = Runner::new(topology.build().unwrap()).without_signals().run_for(LONG).run().unwrap();
+    assert_eq!((outcome.cause, outcome.books.acked), (squall::Cause::Finished, 1), "{outcome}");
 }
