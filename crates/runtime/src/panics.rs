@@ -27,14 +27,18 @@ impl fmt::Display for Panic {
         if let Some(place) = &self.place {
             write!(f, " (at {place})")?;
         }
-        if let Some(backtrace) = &self.backtrace {
-            write!(f, "\n{backtrace}")?;
-        }
         Ok(())
     }
 }
 
 impl std::error::Error for Panic {}
+
+impl Panic {
+    /// Where it happened, if `RUST_BACKTRACE` asks for it.
+    pub fn backtrace(&self) -> Option<String> {
+        self.backtrace.clone()
+    }
+}
 
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -75,8 +79,14 @@ impl Drop for Guard {
     }
 }
 
-/// The panic that was just caught on this thread.
-pub fn take_failure(payload: &(dyn Any + Send)) -> Failure {
+/// The panic that was just caught on this thread, or that was carried over from another.
+pub fn take(payload: &(dyn Any + Send)) -> Panic {
     let kept = LAST.take();
-    Failure::from(kept.unwrap_or_else(|| Panic { message: message(payload), place: None, backtrace: None }))
+    let carried = || payload.downcast_ref::<Panic>().cloned();
+    kept.or_else(carried).unwrap_or_else(|| Panic { message: message(payload), place: None, backtrace: None })
+}
+
+/// [`take`], as what user code returns.
+pub fn take_failure(payload: &(dyn Any + Send)) -> Failure {
+    Failure::from(take(payload))
 }

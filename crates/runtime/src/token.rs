@@ -23,7 +23,8 @@ pub(crate) struct Returned {
     pub anchors: Vec<Anchor>,
     pub acked: bool,
     pub node: u16,
-    pub task: u16,
+    /// The task to count the tuple for, if this token stands for it.
+    pub task: Option<u16>,
     pub taken_ns: u64,
 }
 
@@ -56,12 +57,18 @@ pub struct Token {
     anchors: Vec<(RootId, AtomicU64)>,
     returns: Arc<Returns>,
     node: u16,
-    task: u16,
+    task: Option<u16>,
     taken_ns: u64,
 }
 
 impl Token {
-    pub(crate) fn new(anchors: Vec<Anchor>, returns: Arc<Returns>, node: u16, task: u16, taken_ns: u64) -> Self {
+    pub(crate) fn new(
+        anchors: Vec<Anchor>,
+        returns: Arc<Returns>,
+        node: u16,
+        task: Option<u16>,
+        taken_ns: u64,
+    ) -> Self {
         let anchors = anchors.into_iter().map(|a| (a.root, AtomicU64::new(a.edge.to_bits()))).collect();
         Self { anchors, returns, node, task, taken_ns }
     }

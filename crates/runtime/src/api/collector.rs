@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use squall_engine::ledger::FailureKind;
 use squall_engine::state::{GroupMap, StateHandle, StateKey, StateStore};
 use squall_types::{Anchor, EdgeId, IntoRow, KeyGroup, TaskId, Timestamp};
 
@@ -28,12 +27,22 @@ pub(crate) struct Row {
     pub group: KeyGroup,
     pub source: u16,
     pub kept: bool,
+    /// The call has failed it, whatever it returns.
+    pub failed: bool,
 }
 
 impl Row {
     /// No tuple: what a tick or a watermark emits is anchored to nothing.
     pub fn none(source: u16) -> Self {
-        Self { head: NO_HEAD, anchor: Anchor::NONE, sum: EdgeId::ZERO, group: KeyGroup::NONE, source, kept: false }
+        Self {
+            head: NO_HEAD,
+            anchor: Anchor::NONE,
+            sum: EdgeId::ZERO,
+            group: KeyGroup::NONE,
+            source,
+            kept: false,
+            failed: false,
+        }
     }
 }
 
@@ -78,6 +87,9 @@ impl Collector<'_> {
         row: R,
     ) {
         let Some(index) = self.append(stream, row, false) else { return };
+        if !self.outputs.has_takers(stream) {
+            return;
+        }
         let mut anchors = Vec::new();
         for token in tokens {
             token.branch(|| self.outputs.ids.next(), |anchor| anchors.push(anchor));
@@ -112,13 +124,15 @@ impl Collector<'_> {
             *sum ^= edge;
             anchors.push(Anchor { root, edge });
         }
-        self.row.kept = true;
-        Token::new(anchors, self.run.returns.clone(), self.run.node, self.row.source, self.run.began_ns)
+        // Of several tokens the first is counted as the tuple.
+        let counts = !std::mem::replace(&mut self.row.kept, true);
+        let (run, task) = (&self.run, counts.then_some(self.row.source));
+        Token::new(anchors, run.returns.clone(), run.node, task, run.began_ns)
     }
 
     /// Fails the tuple, whatever is returned.
     pub fn fail(&mut self) {
-        self.run.heads.fail(self.row.head, FailureKind::Failed);
+        self.row.failed = true;
     }
 
     /// The keyed state of the current tuple's key group.

@@ -31,8 +31,11 @@ impl Failure {
         text
     }
 
-    /// Where the error was made a failure, if `RUST_BACKTRACE` asks for it.
+    /// Where the error was made a failure, or the panic happened, if `RUST_BACKTRACE` asks for it.
     pub fn backtrace(&self) -> Option<String> {
+        if let Some(panic) = self.0.source.downcast_ref::<crate::panics::Panic>() {
+            return panic.backtrace();
+        }
         let backtrace = &self.0.backtrace;
         (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string())
     }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered, Stream};
+use squall_engine::backoff::RestartPolicy;
 use squall_engine::ledger::FailureKind;
 use squall_types::{Anchor, Batch, EdgeId, Mark, OwnedTuple, Timestamp};
 
@@ -81,6 +82,14 @@ pub struct AsyncTask {
     pub info: TaskInfo,
     /// Its code.
     pub bolt: Arc<dyn DynAsyncBolt>,
+    restart: RestartPolicy,
+}
+
+impl AsyncTask {
+    /// A task whose bolt is prepared.
+    pub fn new(info: TaskInfo, bolt: Arc<dyn DynAsyncBolt>) -> Self {
+        Self { info, bolt, restart: RestartPolicy::default() }
+    }
 }
 
 /// Awaits for an asynchronous bolt. Its outputs are the head of a chain that has no other node.
@@ -125,11 +134,14 @@ pub async fn prepare(
     clock: &Clock,
     metrics: &UserMetrics,
 ) -> Result<Arc<dyn DynAsyncBolt>, Failure> {
-    let mut bolt = factory();
-    let mut context = BoltContext { info, clock, metrics, state: None };
-    let prepared = AssertUnwindSafe(bolt.prepare(&mut context)).catch_unwind().await;
-    prepared.unwrap_or_else(|panic| Err(crate::panics::take_failure(&*panic)))?;
-    Ok(Arc::from(bolt))
+    let prepared = async {
+        let mut bolt = factory();
+        let mut context = BoltContext { info, clock, metrics, state: None };
+        bolt.prepare(&mut context).await?;
+        Ok(Arc::from(bolt))
+    };
+    let caught = AssertUnwindSafe(prepared).catch_unwind().await;
+    caught.unwrap_or_else(|panic| Err(crate::panics::take_failure(&*panic)))
 }
 
 impl AsyncLane {
@@ -176,10 +188,14 @@ impl AsyncLane {
                 turn_began_ns = self.chain.wake();
             }
         }
-        for task in &mut self.tasks {
-            // Calls that are still under way when the slot stops hold the bolt: it is dropped without a cleanup.
-            if let Some(bolt) = Arc::get_mut(&mut task.bolt) {
-                bolt.cleanup().await;
+        // Calls that are still under way when the slot stops are given up: they hold the bolt.
+        self.calls = InFlight::Unordered(FuturesUnordered::new());
+        for index in 0..self.tasks.len() {
+            if let Some(bolt) = Arc::get_mut(&mut self.tasks[index].bolt)
+                && let Err(panic) = AssertUnwindSafe(bolt.cleanup()).catch_unwind().await
+            {
+                let failure = crate::panics::take_failure(&*panic);
+                self.chain.nodes[0].keep_error_of(&self.tasks[index].info, index, &failure, true);
             }
         }
         self.inbox.close();
@@ -195,9 +211,7 @@ impl AsyncLane {
 
     /// Waits for a call to end or for something to do.
     async fn rest(&mut self) {
-        if self.calls.len() == 0 {
-            send(&mut self.chain, FlushPolicy::All).await;
-        }
+        send(&mut self.chain, FlushPolicy::All).await;
         let deadline = self.tick.map(|tick| self.chain.run.clock.instant(tick.next_ns));
         let resting = self.calls.len() == 0;
         {
@@ -224,6 +238,9 @@ impl AsyncLane {
         let (input, sender) = (batch.input, batch.sender);
         for row in 0..rows {
             self.one_ended_below(self.limit).await;
+            if self.control.phase() == Phase::Stopping {
+                return;
+            }
             let (tuple, task) = self.chain.own_row(&batch, row);
             let anchors = own_anchors(&mut batch, row);
             self.start(task, Work::Row(tuple), anchors, batch.sent_ns);
@@ -241,6 +258,9 @@ impl AsyncLane {
     async fn pass_mark(&mut self, mark: Mark) {
         // What came before ends first.
         self.one_ended_below(1).await;
+        if self.control.phase() == Phase::Stopping {
+            return;
+        }
         if let Mark::Watermark(to) = mark {
             for task in 0..self.tasks.len() {
                 self.start(task as u16, Work::Watermark(to), Vec::new(), self.chain.now_ns());
@@ -252,15 +272,23 @@ impl AsyncLane {
         send(&mut self.chain, FlushPolicy::All).await;
     }
 
-    /// Waits until fewer than `limit` calls are under way.
+    /// Waits until fewer than `limit` calls are under way, or the slot stops.
     async fn one_ended_below(&mut self, limit: usize) {
-        while self.calls.len() + self.done.len() >= limit {
-            if self.calls.len() > 0 {
+        while self.calls.len() >= limit && self.control.phase() != Phase::Stopping {
+            self.poll_once().await;
+            if self.calls.len() >= limit {
+                // Nothing leaves by itself while the lane waits.
+                send(&mut self.chain, FlushPolicy::All).await;
                 let (calls, done) = (&mut self.calls, &mut self.done);
-                poll_fn(|cx| if take_ended(calls, done, cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+                let ended = poll_fn(|cx| if take_ended(calls, done, cx) { Poll::Ready(()) } else { Poll::Pending });
+                tokio::select! {
+                    biased;
+                    () = ended => {}
+                    () = self.control.stopping() => {}
+                }
                 self.chain.wake();
+                self.finish().await;
             }
-            self.finish().await;
         }
     }
 
@@ -360,15 +388,30 @@ impl AsyncLane {
         }
     }
 
-    /// A call panicked: the task goes on with a new instance. Calls under way keep the old one.
+    /// A call panicked: the task goes on with a new instance, at once or after a while. Calls under way keep the old one.
     async fn restart(&mut self, task: usize) {
         let info = self.tasks[task].info.clone();
-        let made = prepare(&self.factory, &info, &self.chain.run.clock, &self.user_metrics).await;
-        let head = &mut self.chain.nodes[0];
-        head.metrics.tasks()[task].restarts += 1;
-        match made {
-            Ok(bolt) => self.tasks[task].bolt = bolt,
-            Err(failure) => head.keep_error_of(&info, task, &failure, false),
+        self.chain.nodes[0].metrics.tasks()[task].restarts += 1;
+        let mut delay = self.tasks[task].restart.after_panic(self.chain.now_ns());
+        loop {
+            if delay > 0 {
+                send(&mut self.chain, FlushPolicy::All).await;
+                let until = self.chain.run.clock.instant(self.chain.now_ns() + delay);
+                tokio::select! {
+                    biased;
+                    () = tokio::time::sleep_until(until) => {}
+                    () = self.control.stopping() => return,
+                }
+                self.chain.wake();
+            }
+            match prepare(&self.factory, &info, &self.chain.run.clock, &self.user_metrics).await {
+                Ok(bolt) => {
+                    self.tasks[task].bolt = bolt;
+                    return;
+                }
+                Err(failure) => self.chain.nodes[0].keep_error_of(&info, task, &failure, false),
+            }
+            delay = self.tasks[task].restart.after_panic(self.chain.now_ns()).max(RestartPolicy::FIRST_NS);
         }
     }
 

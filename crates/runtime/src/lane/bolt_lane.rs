@@ -127,7 +127,9 @@ impl BoltLane {
         let (rows, bytes, mark) = (batch.rows(), batch.bytes(), batch.mark);
         let (input, sender) = (batch.input, batch.sender);
         self.chain.begin(batch);
-        self.pump().await;
+        if !self.pump().await {
+            return;
+        }
         let cost = self.chain.head_row_cost_ns(rows);
         if let Some(batch) = self.chain.end() {
             self.inbox.done(rows, bytes, batch);
@@ -139,22 +141,56 @@ impl BoltLane {
             self.control.add_feedback(-i64::try_from(rows).unwrap_or(i64::MAX));
         }
         if let Some(mark) = mark.and_then(|mark| self.marks.advance(input, sender, mark)) {
-            pass_mark(&mut self.chain, mark).await;
+            self.pass_mark(mark).await;
         }
         self.breathe().await;
     }
 
-    async fn pump(&mut self) {
+    /// Runs the chain until all its rows are done. Says so; the slot may stop before, and then nothing more is acked.
+    async fn pump(&mut self) -> bool {
         loop {
             match self.chain.step() {
                 Step::Ran => {
                     send(&mut self.chain, FlushPolicy::Older(MAX_AGE_NS)).await;
                     self.breathe().await;
                 }
-                Step::Restarting(until) => restart_later(&mut self.chain, until).await,
-                Step::Idle => return,
+                Step::Restarting(until) => restart_later(&mut self.chain, &self.control, until).await,
+                Step::Idle => return true,
+            }
+            if self.control.phase() == Phase::Stopping {
+                return false;
             }
         }
+    }
+
+    /// Waits until all tasks of a node run, so that they can be called. Says so; the slot may stop before.
+    async fn all_run(&mut self, node: usize) -> bool {
+        while let Some(until) = self.chain.restart(node) {
+            restart_later(&mut self.chain, &self.control, until).await;
+            if self.control.phase() == Phase::Stopping {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Tells all bolts of the chain of a mark, parents first, and sends it on behind all that they emit.
+    async fn pass_mark(&mut self, mark: Mark) {
+        if let Mark::Watermark(to) = mark {
+            for node in 0..self.chain.nodes.len() {
+                if !self.all_run(node).await {
+                    return;
+                }
+                self.chain.watermark(node, to);
+                if !self.pump().await {
+                    return;
+                }
+            }
+            let _ = self.chain.end();
+        }
+        send(&mut self.chain, FlushPolicy::All).await;
+        self.chain.mark(mark);
+        send(&mut self.chain, FlushPolicy::All).await;
     }
 
     /// Lets other lanes of the core run, after a turn.
@@ -168,18 +204,27 @@ impl BoltLane {
     async fn tick(&mut self) {
         for index in 0..self.ticks.len() {
             if let Some(node) = self.ticks[index].due(self.chain.now_ns()) {
+                if !self.all_run(node).await {
+                    return;
+                }
                 self.chain.tick(node);
-                self.pump().await;
+                if !self.pump().await {
+                    return;
+                }
                 let _ = self.chain.end();
             }
         }
     }
 }
 
-/// Waits until a task may start again.
-pub async fn restart_later(chain: &mut Chain, until_ns: u64) {
+/// Waits until a task may start again, or the slot stops.
+async fn restart_later(chain: &mut Chain, control: &Control, until_ns: u64) {
     send(chain, FlushPolicy::All).await;
-    sleep_until(chain.run.clock.instant(until_ns)).await;
+    tokio::select! {
+        biased;
+        () = sleep_until(chain.run.clock.instant(until_ns)) => {}
+        () = control.stopping() => {}
+    }
     chain.wake();
 }
 
@@ -193,24 +238,4 @@ pub async fn send(chain: &mut Chain, policy: FlushPolicy) {
         blocked.inbox.add_blocked_ns(waited);
         chain.add_blocked_ns(waited);
     }
-}
-
-/// Tells all bolts of a chain of a mark, parents first, and sends it on behind all that they emit.
-pub async fn pass_mark(chain: &mut Chain, mark: Mark) {
-    if let Mark::Watermark(to) = mark {
-        for node in 0..chain.nodes.len() {
-            chain.watermark(node, to);
-            loop {
-                match chain.step() {
-                    Step::Ran => send(chain, FlushPolicy::Older(MAX_AGE_NS)).await,
-                    Step::Restarting(until) => restart_later(chain, until).await,
-                    Step::Idle => break,
-                }
-            }
-        }
-        let _ = chain.end();
-    }
-    send(chain, FlushPolicy::All).await;
-    chain.mark(mark);
-    send(chain, FlushPolicy::All).await;
 }

@@ -241,7 +241,12 @@ impl Chain {
         blocked
     }
 
-    /// Gives one node's tasks a tick. Its rows are for [`step`](Self::step).
+    /// Starts a node's panicked tasks again. Says when to try again if one has to wait.
+    pub fn restart(&mut self, node: usize) -> Option<u64> {
+        self.nodes[node].restart(&self.run.clock, self.last_ns)
+    }
+
+    /// Gives one node's tasks a tick; all run. Its rows are for [`step`](Self::step).
     pub fn tick(&mut self, node: usize) {
         let began = self.last_ns;
         self.run.began_ns = began;
@@ -249,7 +254,7 @@ impl Chain {
         self.called(node, began);
     }
 
-    /// Tells one node's tasks of the watermark.
+    /// Tells one node's tasks of the watermark; all run.
     pub fn watermark(&mut self, node: usize, to: Timestamp) {
         let began = self.last_ns;
         self.run.began_ns = began;
@@ -283,7 +288,7 @@ impl Chain {
             }
             let node = &self.nodes[usize::from(returned.node)];
             let mut metrics = node.metrics.tasks();
-            let Some(task) = metrics.get_mut(usize::from(returned.task)) else { continue };
+            let Some(task) = returned.task.and_then(|task| metrics.get_mut(usize::from(task))) else { continue };
             if returned.acked {
                 task.acked += 1;
                 task.process.record(self.last_ns.saturating_sub(returned.taken_ns), 1);

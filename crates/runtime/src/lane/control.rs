@@ -45,6 +45,7 @@ pub struct Control {
     /// Spout lanes that may still emit.
     spout_lanes: AtomicUsize,
     ended: tokio::sync::Notify,
+    stopping: tokio::sync::Notify,
     lanes: Mutex<Vec<Arc<dyn Notify>>>,
     /// Tasks to kill, and how many: lanes look at the number before they take the lock.
     kills: Mutex<Vec<TaskId>>,
@@ -61,6 +62,7 @@ impl Control {
             feedback_limit: i64::try_from(feedback_limit).unwrap_or(i64::MAX),
             spout_lanes: AtomicUsize::new(0),
             ended: tokio::sync::Notify::new(),
+            stopping: tokio::sync::Notify::new(),
             lanes: Mutex::default(),
             kills: Mutex::default(),
             kill_count: AtomicUsize::new(0),
@@ -104,6 +106,20 @@ impl Control {
         let keep = |now: u8| (now < Phase::Draining as u8 || phase as u8 > now).then_some(phase as u8);
         if self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, keep).is_ok() {
             self.wake_all();
+            if phase == Phase::Stopping {
+                self.stopping.notify_waiters();
+            }
+        }
+    }
+
+    /// Returns once lanes are to end.
+    pub async fn stopping(&self) {
+        loop {
+            let notified = self.stopping.notified();
+            if self.phase() == Phase::Stopping {
+                return;
+            }
+            notified.await;
         }
     }
 
@@ -135,10 +151,13 @@ impl Control {
 
     /// Rows were put on (or, negative, taken off) an edge that closes a cycle.
     pub fn add_feedback(&self, rows: i64) {
-        let now = self.feedback_rows.fetch_add(rows, Ordering::AcqRel) + rows;
+        let mut now = self.feedback_rows.fetch_add(rows, Ordering::SeqCst) + rows;
         if now > self.feedback_limit {
-            self.holding.store(true, Ordering::Release);
-        } else if now <= self.feedback_limit / 2 && self.holding.swap(false, Ordering::AcqRel) {
+            self.holding.store(true, Ordering::SeqCst);
+            // Whoever took the rows off in between has found nothing held: it falls to us to let go.
+            now = self.feedback_rows.load(Ordering::SeqCst);
+        }
+        if now <= self.feedback_limit / 2 && self.holding.swap(false, Ordering::SeqCst) {
             self.wake_all();
         }
     }

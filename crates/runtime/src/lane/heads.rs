@@ -85,17 +85,6 @@ impl Heads {
         }
     }
 
-    /// Whether any head has failed.
-    #[inline]
-    pub fn has_failures(&self) -> bool {
-        !self.failed.is_empty()
-    }
-
-    /// Whether a head has failed.
-    pub fn has_failed(&self, head: u32) -> bool {
-        !self.failed.is_empty() && self.failed.iter().any(|(of, _)| *of == head)
-    }
-
     /// The chain is done with all heads: what is left of each is acked or failed.
     pub fn settle(&mut self, acks: &mut AckOut) {
         if self.failed.is_empty() && self.more.is_empty() {

@@ -33,4 +33,4 @@ pub(crate) use run::Run;
 pub(crate) use spout_cell::{Due, MakeSpout, SpoutCell, SpoutParts, SpoutTask};
 pub(crate) use spout_lane::SpoutLane;
 pub(crate) use target::{Edge, Place, Target};
-pub(crate) use threaded_spout::ThreadedSpout;
+pub(crate) use threaded_spout::{Owner, ThreadedSpout};

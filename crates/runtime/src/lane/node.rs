@@ -7,7 +7,7 @@ use std::sync::Arc;
 use squall_engine::backoff::RestartPolicy;
 use squall_engine::ledger::FailureKind;
 use squall_engine::state::StateStore;
-use squall_types::{Anchor, EdgeId, KeyGroup, Schema, TaskId, Timestamp, Tuple, Value};
+use squall_types::{Anchor, KeyGroup, Schema, TaskId, Timestamp, Tuple, Value};
 
 use super::acks::AckOut;
 use super::outputs::{BATCH, Outputs};
@@ -26,6 +26,8 @@ pub struct TaskCell {
     bolt: Box<dyn Bolt>,
     state: StateStore,
     restart: RestartPolicy,
+    /// The instance isn't prepared: it is to be, no earlier than this, in nanoseconds.
+    restart_at: Option<u64>,
     run: RunCounts,
 }
 
@@ -42,7 +44,7 @@ pub struct RunCounts {
 impl TaskCell {
     /// A task that isn't prepared yet.
     pub fn new(info: TaskInfo, bolt: Box<dyn Bolt>, state: StateStore) -> Self {
-        Self { info, bolt, state, restart: RestartPolicy::default(), run: RunCounts::default() }
+        Self { info, bolt, state, restart: RestartPolicy::default(), restart_at: None, run: RunCounts::default() }
     }
 
     /// The task's keyed state.
@@ -88,8 +90,8 @@ pub struct Node {
     index: u16,
     /// The next row to do, of the rows under way.
     pub cursor: usize,
-    /// A task whose new instance isn't prepared yet.
-    unprepared: Option<usize>,
+    /// Tasks that panicked and don't run again yet.
+    restarting: usize,
     /// What a row costs, in nanoseconds: a moving average, 0 while unknown.
     pub row_cost_ns: u64,
 }
@@ -103,7 +105,7 @@ impl Node {
         factory: Option<BoltFactory>,
         (metrics, user_metrics): (Arc<NodeMetrics>, UserMetrics),
     ) -> Self {
-        Self { tasks, outputs, metrics, user_metrics, factory, index, cursor: 0, unprepared: None, row_cost_ns: 0 }
+        Self { tasks, outputs, metrics, user_metrics, factory, index, cursor: 0, restarting: 0, row_cost_ns: 0 }
     }
 
     /// Prepares all tasks.
@@ -137,9 +139,7 @@ impl Node {
 
     /// Does rows from the cursor on, a stretch at the most.
     pub fn run(&mut self, rows: &Rows<'_>, locate: impl Fn(usize) -> At, run: &mut Run, acks: &mut AckOut) -> Stretch {
-        if let Some(task) = self.unprepared
-            && let Some(until) = self.restart_again(task, &run.clock, run.began_ns)
-        {
+        if let Some(until) = self.restart(&run.clock, run.began_ns) {
             return Stretch::Restarting(until);
         }
         let end = rows.rows.min(self.cursor + self.stretch_rows());
@@ -200,14 +200,21 @@ impl Node {
             self.outputs.begin();
             let anchor = if TRACKED { run.begin(at.head) } else { Anchor::NONE };
             let before = self.outputs.appended;
-            let row = Row { head: at.head, anchor, sum: EdgeId::ZERO, group: at.group, source: at.task, kept: false };
-            let mut collector = Collector { outputs: &mut self.outputs, state: &mut cell.state, run, row };
+            let mut collector = Collector {
+                outputs: &mut self.outputs,
+                state: &mut cell.state,
+                run,
+                row: Row { head: at.head, anchor, group: at.group, ..Row::none(at.task) },
+            };
             let tuple = Tuple::new(values, rows.schema, at.source, at.group);
             let result = cell.bolt.execute(&tuple, &mut collector);
-            let Row { sum, kept, .. } = collector.row;
+            let Row { sum, kept, failed, .. } = collector.row;
             cell.run.rows += 1;
-            let done = if result.is_err() || self.outputs.error.is_some() || run.heads.has_failures() {
-                self.look_closer(usize::from(at.task), at.head, result, run, acks)
+            let done = if result.is_err() || failed || self.outputs.error.is_some() {
+                // A tuple that was kept is counted by its token, which goes with the call or comes later.
+                cell.run.failed += u64::from(!kept || !anchor.root.is_some());
+                self.failed(usize::from(at.task), at.head, result, run, acks);
+                false
             } else {
                 cell.run.emitted += (self.outputs.appended - before) as u64;
                 true
@@ -222,32 +229,15 @@ impl Node {
         Stretch::Done
     }
 
-    /// A call may have failed: if so withdraws what it emitted, fails its head, keeps the error. Says whether it is done.
+    /// A call failed: withdraws what it emitted, fails its head, keeps the error.
     #[cold]
-    fn look_closer(
-        &mut self,
-        task: usize,
-        head: u32,
-        result: Result<(), Failure>,
-        run: &mut Run,
-        acks: &mut AckOut,
-    ) -> bool {
+    fn failed(&mut self, task: usize, head: u32, result: Result<(), Failure>, run: &mut Run, acks: &mut AckOut) {
         let emitted = self.outputs.error.take().map(|error| Failure::from(*error));
-        let failure = result.err().or(emitted);
-        let before = run.heads.has_failed(head);
-        if failure.is_none() && !before {
-            self.tasks[task].run.emitted += u64::from(self.outputs.emitted());
-            return true;
-        }
         self.outputs.withdraw(acks);
-        self.tasks[task].run.failed += 1;
-        if !before {
-            run.heads.fail(head, FailureKind::Failed);
-        }
-        if let Some(failure) = failure {
+        run.heads.fail(head, FailureKind::Failed);
+        if let Some(failure) = result.err().or(emitted) {
             self.keep_error(task, &failure, false);
         }
-        false
     }
 
     /// Counts an error of a task, and keeps it.
@@ -255,7 +245,7 @@ impl Node {
         self.keep_error_of(&self.tasks[task].info, task, failure, panic);
     }
 
-    /// Counts an error of a task that has no cell here, as an asynchronous bolt's hasn't, and keeps it.
+    /// The same for a task that is no cell of this node, such as an asynchronous bolt's.
     pub fn keep_error_of(&self, info: &TaskInfo, task: usize, failure: &Failure, panic: bool) {
         let what = failure.chain();
         if panic {
@@ -280,10 +270,9 @@ impl Node {
         self.keep_error(task, &crate::panics::take_failure(panic), true);
         self.start_anew(task);
         let now_ns = clock.now_ns();
-        match self.tasks[task].restart.after_panic(now_ns) {
-            0 => self.restart_again(task, clock, now_ns),
-            delay => Some(now_ns + delay),
-        }
+        let cell = &mut self.tasks[task];
+        cell.restart_at = Some(now_ns + cell.restart.after_panic(now_ns));
+        self.restart(clock, now_ns)
     }
 
     fn start_anew(&mut self, task: usize) {
@@ -294,29 +283,37 @@ impl Node {
                 self.keep_error(task, &crate::panics::take_failure(&*panic), true);
             }
         }
-        self.unprepared = Some(task);
+        let cell = &mut self.tasks[task];
+        self.restarting += usize::from(cell.restart_at.is_none());
+        cell.restart_at = Some(0);
         self.metrics.tasks()[task].restarts += 1;
     }
 
-    /// Prepares the task's new instance. Returns when to try again if that fails.
-    fn restart_again(&mut self, task: usize, clock: &Clock, now_ns: u64) -> Option<u64> {
-        match self.prepare_one(task, clock) {
-            Ok(()) => {
-                self.unprepared = None;
-                None
+    /// Prepares the tasks whose time to start again has come. Returns when to call again, if there are others.
+    pub fn restart(&mut self, clock: &Clock, now_ns: u64) -> Option<u64> {
+        if self.restarting == 0 {
+            return None;
+        }
+        for task in 0..self.tasks.len() {
+            if self.tasks[task].restart_at.is_none_or(|at| at > now_ns) {
+                continue;
             }
-            Err(failure) => {
-                self.keep_error(task, &failure, false);
-                let delay = self.tasks[task].restart.after_panic(now_ns).max(RestartPolicy::FIRST_NS);
-                Some(now_ns + delay)
+            let prepared = self.prepare_one(task, clock);
+            let cell = &mut self.tasks[task];
+            cell.restart_at =
+                prepared.is_err().then(|| now_ns + cell.restart.after_panic(now_ns).max(RestartPolicy::FIRST_NS));
+            match prepared {
+                Ok(()) => self.restarting -= 1,
+                Err(failure) => self.keep_error(task, &failure, false),
             }
         }
+        self.tasks.iter().filter_map(|cell| cell.restart_at).min()
     }
 
     /// Stops a task between two rows as if it had panicked. A start that fails is tried again by the next run.
     pub fn kill(&mut self, task: usize, clock: &Clock) {
         self.start_anew(task);
-        let _ = self.restart_again(task, clock, clock.now_ns());
+        let _ = self.restart(clock, clock.now_ns());
     }
 
     /// Gives every task a tick.
@@ -366,17 +363,14 @@ impl Node {
     /// Routes what was emitted on streams that leave the chain at once, or on all.
     pub fn route(&mut self, now_ns: u64, acks: &mut AckOut, chained_too: bool) {
         let tasks = &mut self.tasks;
-        let mut spout_transfers = 0;
-        self.outputs.route(now_ns, acks, chained_too, |task, copies| match tasks.get_mut(usize::from(task)) {
-            Some(cell) => cell.run.transferred += copies,
-            None => spout_transfers += copies,
-        });
-        if spout_transfers > 0 {
+        if tasks.is_empty() {
+            // A spout's or an asynchronous bolt's tasks are not cells of this node.
             let mut metrics = self.metrics.tasks();
-            if let Some(first) = metrics.first_mut() {
-                first.transferred += spout_transfers;
-            }
+            let count = |task: u16, copies| metrics[usize::from(task)].transferred += copies;
+            return self.outputs.route(now_ns, acks, chained_too, count);
         }
+        let count = |task: u16, copies| tasks[usize::from(task)].run.transferred += copies;
+        self.outputs.route(now_ns, acks, chained_too, count);
     }
 
     /// Books a stretch that took `spent_ns`; the rows' batch was handed over at `sent_ns`.

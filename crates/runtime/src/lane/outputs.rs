@@ -268,6 +268,12 @@ impl Outputs {
         self.streams.get(handle.index()).is_some_and(|stream| !stream.chained.is_empty())
     }
 
+    /// Whether anybody takes this stream.
+    pub fn has_takers(&self, handle: StreamHandle) -> bool {
+        let takes = |stream: &OutStream| !stream.chained.is_empty() || !stream.edges.is_empty();
+        self.streams.get(handle.index()).is_some_and(takes)
+    }
+
     #[inline]
     fn anchor(stream: &mut OutStream, ids: &mut EdgeIds, origin: &mut Origin<'_>) {
         if !stream.chained.is_empty() {
@@ -291,7 +297,7 @@ impl Outputs {
     }
 
     /// Anchors the row at `index` to one more edge, already accounted for below its root.
-    pub fn anchor_also(&mut self, handle: StreamHandle, index: usize, anchors: Vec<Anchor>, heads: &mut Heads) {
+    pub fn anchor_also(&mut self, handle: StreamHandle, index: usize, mut anchors: Vec<Anchor>, heads: &mut Heads) {
         let stream = &mut self.streams[handle.index()];
         if !self.tracked || anchors.is_empty() {
             return;
@@ -300,9 +306,17 @@ impl Outputs {
             // The chain knows one head a row: the joined row gets a head of its own, which is done when the chain is.
             let own = stream.heads[index];
             let below = if own == NO_HEAD { Vec::new() } else { heads.branch(own, &mut self.ids) };
-            let doubled = anchors.iter().copied().chain(below).collect::<Vec<_>>();
-            stream.heads[index] = heads.add(&doubled);
-            debug_assert!(stream.edges.is_empty(), "an anchor can't serve a chained and a leaving copy");
+            let mut within = anchors.iter().copied().chain(below).collect::<Vec<_>>();
+            if !stream.edges.is_empty() {
+                // The copies that leave share each edge with the one that stays.
+                for (stays, leaves) in within.iter_mut().zip(&mut anchors) {
+                    leaves.edge = self.ids.next();
+                    stays.edge ^= leaves.edge;
+                }
+            }
+            stream.heads[index] = heads.add(&within);
+        }
+        if stream.edges.is_empty() {
             return;
         }
         for anchor in anchors {
@@ -375,6 +389,8 @@ impl Outputs {
                 if leaves {
                     Self::hand_over(stream, now_ns, &mut count);
                 }
+                // A younger batch that couldn't leave before stands in the way of the columns.
+                let policy = if leaves { FlushPolicy::All } else { policy };
                 for edge in &mut stream.edges {
                     if let (FlushPolicy::All, Router::Shuffle(dealer)) = (policy, &mut edge.router) {
                         dealer.end_run();

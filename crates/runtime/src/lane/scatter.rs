@@ -1,8 +1,11 @@
 //! Scattering a run's rows over the lanes that they go to.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use squall_engine::edges::EdgeIds;
 use squall_engine::groups::{KeyGroups, PartialKey};
 use squall_engine::hash::key_hash;
+use squall_engine::ledger::FailureKind;
 use squall_types::{Anchor, KeyGroup, Route, Value};
 
 use super::acks::AckOut;
@@ -207,18 +210,25 @@ fn copy_all(
     for row in 0..stream.rows as usize {
         let values = &stream.values[row * width..][..width];
         chosen.clear();
-        let group = choose(edge, edge_index, row, values, &stream.named, &mut chosen);
+        let caught =
+            catch_unwind(AssertUnwindSafe(|| choose(edge, edge_index, row, values, &stream.named, &mut chosen)));
+        let group = caught.unwrap_or_else(|panic| {
+            // Only an author's own grouping can panic.
+            let error = crate::panics::take_failure(&*panic).chain();
+            tracing::error!(component = %stream.schema.component(), error, "a custom grouping panicked");
+            chosen.clear();
+            fail_row(stream, row, acks);
+            KeyGroup::NONE
+        });
         let source = source(&stream.sources, row);
         for &task in &chosen {
             let Some(&place) = edge.places.get(task) else {
-                if let Some(anchor) = stream.anchors.get(row) {
-                    acks.fail(anchor.root, squall_engine::ledger::FailureKind::Failed);
-                }
+                fail_row(stream, row, acks);
                 continue;
             };
             let target = &mut edge.targets[usize::from(place.target)];
             target.open(now_ns);
-            target.push_values(values);
+            target.push_values(&stream.values[row * width..][..width]);
             let route = edge.routed.then_some(Route { task: place.task, group, source });
             let anchor = tracked.then(|| take_edge(&mut stream.anchors[row], ids));
             further.clear();
@@ -231,6 +241,16 @@ fn copy_all(
             target.batch.more_anchors.extend(further.iter().map(|anchor| (at, *anchor)));
             count(source, 1);
         }
+    }
+}
+
+/// Fails all roots of a row that has no receiver. What is left of its edges isn't acked then: that would complete them.
+#[cold]
+fn fail_row(stream: &mut OutStream, row: usize, acks: &mut AckOut) {
+    let further = stream.more_anchors.iter_mut().filter(|(of, _)| *of as usize == row).map(|(_, anchor)| anchor);
+    for anchor in stream.anchors.get_mut(row).into_iter().chain(further) {
+        acks.fail(anchor.root, FailureKind::Failed);
+        *anchor = Anchor::NONE;
     }
 }
 

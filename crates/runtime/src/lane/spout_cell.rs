@@ -23,6 +23,8 @@ pub enum Due {
     Now,
     /// At this time, in nanoseconds, or when its waker calls.
     At(u64),
+    /// At this time, in nanoseconds, and no earlier.
+    After(u64),
     /// When its waker calls.
     OnCall,
     /// Never: it is done.
@@ -97,6 +99,8 @@ pub struct SpoutTask<S: Spout> {
     waker: SpoutWaker,
     due: Due,
     active: bool,
+    /// The instance is open. One that has panicked isn't, and is not called any more.
+    opened: bool,
     restart: RestartPolicy,
     metrics: Arc<NodeMetrics>,
     user_metrics: UserMetrics,
@@ -153,6 +157,7 @@ impl<S: Spout> SpoutTask<S> {
             waker,
             due: Due::Now,
             active: false,
+            opened: false,
             restart: RestartPolicy::default(),
             metrics,
             user_metrics,
@@ -186,12 +191,13 @@ impl<S: Spout> SpoutTask<S> {
         errors.backtrace = failure.backtrace();
     }
 
-    /// The spout panicked or was killed: its roots are lost, its rows withdrawn, and a new one starts.
+    /// The spout panicked or was killed: its rows are withdrawn, its roots lost, and a new one starts at once or later.
     #[cold]
-    fn start_anew(&mut self, env: &mut SpoutEnv<'_>) {
+    fn start_anew(&mut self, first: Option<squall_types::Sequence>, env: &mut SpoutEnv<'_>) {
         env.outputs.withdraw(env.acks);
         let mut lost = 0;
         if let Some(ledger) = &mut self.ledger {
+            first.into_iter().for_each(|first| _ = ledger.withdraw_from(first));
             // The ids were the old instance's: nobody is left to tell.
             let (tap, task) = (&self.tap, self.info.task);
             ledger.restart(&mut |settled| {
@@ -203,31 +209,40 @@ impl<S: Spout> SpoutTask<S> {
         }
         self.run.lost += lost;
         self.run.restarts += 1;
-        let delay = self.restart.after_panic(env.now_ns);
+        self.opened = false;
+        match self.restart.after_panic(env.now_ns) {
+            0 => self.open_anew(env),
+            delay => self.due = Due::After(env.now_ns + delay),
+        }
+    }
+
+    /// Makes and opens a new instance, or says when to try again.
+    #[cold]
+    fn open_anew(&mut self, env: &mut SpoutEnv<'_>) {
         let make = self.make.clone();
-        let opened = match catch_unwind(AssertUnwindSafe(|| make())) {
-            Ok(spout) => {
-                self.spout = spout;
-                self.open(env.clock)
-            }
-            Err(panic) => Err(crate::panics::take_failure(&*panic)),
-        };
+        // Dropping the broken instance may panic too.
+        let made = catch_unwind(AssertUnwindSafe(|| self.spout = make()));
+        let opened = made.map_err(|panic| crate::panics::take_failure(&*panic)).and_then(|()| self.open(env.clock));
         if let Err(failure) = opened {
             self.keep_error(&failure, false);
+            let delay = self.restart.after_panic(env.now_ns).max(RestartPolicy::FIRST_NS);
+            self.due = Due::After(env.now_ns + delay);
+            return;
         }
+        self.due = Due::Now;
         if self.active {
             self.call(S::activate);
         }
-        self.due = if delay == 0 { Due::Now } else { Due::At(env.now_ns + delay) };
     }
 
-    /// Lets the ledger settle roots. A panic in `ack` or `fail` is kept, and the spout goes on.
-    fn with_ledger(&mut self, now_ns: u64, work: impl FnOnce(&mut Ledger<Option<S::Id>>, &mut Settle<'_, S>)) {
-        let Some(ledger) = &mut self.ledger else { return };
-        let (tap, task) = (self.tap.as_deref(), self.info.task);
-        let mut settle = Settle { run: &mut self.run, spout: &mut self.spout, now_ns, task, tap };
-        let caught = catch_unwind(AssertUnwindSafe(|| work(ledger, &mut settle)));
-        if let Err(panic) = caught {
+    /// Lets the ledger settle roots. A panic in `ack` or `fail` is kept, and the spout goes on: `work` is called again, to go
+    /// on behind the root whose word it was.
+    fn with_ledger(&mut self, now_ns: u64, mut work: impl FnMut(&mut Ledger<Option<S::Id>>, &mut Settle<'_, S>)) {
+        loop {
+            let Some(ledger) = &mut self.ledger else { return };
+            let (tap, task) = (self.tap.as_deref(), self.info.task);
+            let mut settle = Settle { run: &mut self.run, spout: &mut self.spout, now_ns, task, tap };
+            let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(ledger, &mut settle))) else { return };
             self.keep_error(&crate::panics::take_failure(&*panic), true);
         }
     }
@@ -244,7 +259,7 @@ impl<S: Spout> SpoutTask<S> {
                     Next::More if self.pace_ns > 0 => Due::At(env.now_ns + self.pace_ns),
                     Next::More => Due::Now,
                     Next::WaitFor(pause) => {
-                        Due::At(env.now_ns + u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX / 2))
+                        Due::At(env.now_ns.saturating_add(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX)))
                     }
                     Next::Wait => Due::OnCall,
                     Next::Done => Due::Never,
@@ -257,7 +272,7 @@ impl<S: Spout> SpoutTask<S> {
                 }
                 self.keep_error(&failure, false);
                 let delay = self.restart.after_panic(env.now_ns).max(RestartPolicy::FIRST_NS);
-                self.due = Due::At(env.now_ns + delay);
+                self.due = Due::After(env.now_ns + delay);
             }
         }
     }
@@ -328,18 +343,20 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
     fn open(&mut self, clock: &Clock) -> Result<(), Failure> {
         let mut context = SpoutContext { info: &self.info, clock, metrics: &self.user_metrics, waker: &self.waker };
         let spout = &mut self.spout;
-        catch_unwind(AssertUnwindSafe(|| spout.open(&mut context)))
-            .unwrap_or_else(|panic: Box<dyn Any + Send>| Err(crate::panics::take_failure(&*panic)))
+        let opened = catch_unwind(AssertUnwindSafe(|| spout.open(&mut context)))
+            .unwrap_or_else(|panic: Box<dyn Any + Send>| Err(crate::panics::take_failure(&*panic)));
+        self.opened = opened.is_ok();
+        opened
     }
 
     fn activate(&mut self) {
-        if !std::mem::replace(&mut self.active, true) {
+        if !std::mem::replace(&mut self.active, true) && self.opened {
             self.call(S::activate);
         }
     }
 
     fn deactivate(&mut self) {
-        if std::mem::replace(&mut self.active, false) {
+        if std::mem::replace(&mut self.active, false) && self.opened {
             self.call(S::deactivate);
         }
     }
@@ -369,6 +386,11 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
     }
 
     fn next(&mut self, env: &mut SpoutEnv<'_>) -> Option<Timestamp> {
+        if !self.opened {
+            env.outputs.begin();
+            self.open_anew(env);
+            return None;
+        }
         let mut watermark = None;
         let first = self.ledger.as_ref().map(Ledger::next_sequence);
         let room = self.ledger.as_ref().map_or(BATCH, |ledger| ledger.room().min(BATCH));
@@ -396,18 +418,18 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
             }
             Err(panic) => {
                 env.heads.anchors.truncate(heads);
-                if let Some((ledger, first)) = self.ledger.as_mut().zip(first) {
-                    ledger.withdraw_from(first);
-                }
                 self.keep_error(&crate::panics::take_failure(&*panic), true);
-                self.start_anew(env);
+                self.start_anew(first, env);
                 None
             }
         }
     }
 
     fn ack(&mut self, records: &[(RootId, EdgeId)], now_ns: u64) {
-        self.with_ledger(now_ns, |ledger, settle| ledger.ack_all(records, &mut |settled| settle.on(settled)));
+        let mut left = records.iter();
+        self.with_ledger(now_ns, |ledger, settle| {
+            left.by_ref().for_each(|&(root, edge)| ledger.ack(root, edge, &mut |settled| settle.on(settled)));
+        });
     }
 
     fn fail(&mut self, root: RootId, kind: FailureKind) {
@@ -461,10 +483,12 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
 
     fn kill(&mut self, env: &mut SpoutEnv<'_>) {
         env.outputs.begin();
-        self.start_anew(env);
+        self.start_anew(None, env);
     }
 
     fn close(&mut self) {
-        self.call(S::close);
+        if self.opened {
+            self.call(S::close);
+        }
     }
 }

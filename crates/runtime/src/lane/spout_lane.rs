@@ -6,7 +6,7 @@ use squall_engine::marks::Watermarks;
 use squall_types::{Mark, Timestamp};
 
 use super::acks::AckBatch;
-use super::bolt_lane::{MAX_AGE_NS, Tick, restart_later};
+use super::bolt_lane::{MAX_AGE_NS, Tick};
 use super::chain::{Chain, Step};
 use super::control::{Control, Phase};
 use super::run::Run;
@@ -160,14 +160,12 @@ impl SpoutLane {
             let due = match cell.due() {
                 Due::Now => true,
                 Due::At(ns) => woken || ns <= now_ns,
+                Due::After(ns) => ns <= now_ns,
                 Due::OnCall => woken,
                 Due::Never => false,
             };
-            if !due {
-                continue;
-            }
-            if !cell.has_room() {
-                // The call is kept until there is room.
+            if !due || !cell.has_room() {
+                // The call is kept until it can be answered.
                 if woken {
                     cell.keep_call();
                 }
@@ -176,7 +174,7 @@ impl SpoutLane {
             called = true;
             self.call(index).await;
         }
-        self.end_input().await;
+        self.end_input();
         called
     }
 
@@ -194,14 +192,16 @@ impl SpoutLane {
         cell.book_counts();
         // A task that is done holds nobody up.
         let watermark = if cell.is_done() { Some(Timestamp::MAX) } else { watermark };
-        self.pump().await;
+        if !self.pump().await {
+            return;
+        }
         if let Some(to) = watermark.and_then(|to| self.watermarks.advance(index, to)) {
             self.pass_mark(Mark::Watermark(to)).await;
         }
     }
 
-    /// Once all spouts are done: no row follows, and all have been told so.
-    async fn end_input(&mut self) {
+    /// Says so once all spouts are done: no row follows, and all have been told so.
+    fn end_input(&mut self) {
         if !self.ended && self.cells.iter().all(|cell| cell.is_done()) {
             self.ended = true;
             self.control.spout_lane_ended();
@@ -211,8 +211,13 @@ impl SpoutLane {
     async fn pass_mark(&mut self, mark: Mark) {
         if let Mark::Watermark(to) = mark {
             for node in 0..self.chain.nodes.len() {
+                if !self.all_run(node).await {
+                    return;
+                }
                 self.chain.watermark(node, to);
-                self.pump().await;
+                if !self.pump().await {
+                    return;
+                }
             }
         }
         self.send(FlushPolicy::All).await;
@@ -220,15 +225,43 @@ impl SpoutLane {
         self.send(FlushPolicy::All).await;
     }
 
-    async fn pump(&mut self) {
+    /// Runs the chain until all its rows are done. Says so; the slot may stop before, and then nothing more is acked.
+    async fn pump(&mut self) -> bool {
         loop {
             match self.chain.step() {
                 Step::Ran => self.send(FlushPolicy::Older(MAX_AGE_NS)).await,
-                Step::Restarting(until) => restart_later(&mut self.chain, until).await,
+                Step::Restarting(until) => self.restart_later(until).await,
                 Step::Idle => break,
+            }
+            if self.control.phase() == Phase::Stopping {
+                return false;
             }
         }
         let _ = self.chain.end();
+        true
+    }
+
+    /// Waits until all tasks of a node run, so that they can be called. Says so; the slot may stop before.
+    async fn all_run(&mut self, node: usize) -> bool {
+        while let Some(until) = self.chain.restart(node) {
+            self.restart_later(until).await;
+            if self.control.phase() == Phase::Stopping {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Waits until a task of the chain may start again, or the slot stops. Acks are taken and timeouts fire.
+    async fn restart_later(&mut self, until_ns: u64) {
+        self.send(FlushPolicy::All).await;
+        while self.chain.now_ns() < until_ns && self.control.phase() != Phase::Stopping {
+            let restart = self.chain.run.clock.instant(until_ns);
+            let deadline = self.next_deadline().into_iter().chain([restart]).min();
+            self.inbox.wait(deadline, false).await;
+            self.wake();
+            self.take_acks();
+        }
     }
 
     /// Sends what the policy asks for. While it waits for room, acks are taken and timeouts fire.
@@ -237,6 +270,8 @@ impl SpoutLane {
             let Some(blocked) = self.chain.flush(FlushPolicy::All) else { continue };
             let began = self.chain.now_ns();
             let deadline = self.next_deadline();
+            // It may be for long.
+            self.book(true);
             tokio::select! {
                 biased;
                 () = blocked.inbox.room_for(blocked.size) => {}
@@ -258,8 +293,9 @@ impl SpoutLane {
     async fn rest(&mut self) {
         self.send(FlushPolicy::All).await;
         self.book(true);
+        let may_emit = self.active && !self.control.holds_spouts();
         let calls = self.cells.iter().filter_map(|cell| match cell.due() {
-            Due::At(ns) if self.active && cell.has_room() => Some(ns),
+            Due::At(ns) | Due::After(ns) if may_emit && cell.has_room() => Some(ns),
             _ => None,
         });
         let ticks = self.ticks.iter().map(|tick| tick.next_ns);
@@ -279,6 +315,9 @@ impl SpoutLane {
     async fn tick(&mut self) {
         for index in 0..self.ticks.len() {
             if let Some(node) = self.ticks[index].due(self.chain.now_ns()) {
+                if !self.all_run(node).await {
+                    return;
+                }
                 self.chain.tick(node);
                 self.pump().await;
             }

@@ -4,19 +4,22 @@
 //! taken and timeouts fire while the thread blocks; `ack` and `fail` reach the spout between two calls of its `next`.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
+use squall_engine::backoff::RestartPolicy;
 use squall_engine::ledger::FailureKind;
 use squall_types::Timestamp;
+
+use tokio::sync::watch;
 
 use super::emits::Emits;
 use super::spout_cell::MakeSpout;
 use crate::api::{Declarer, Failure, Next, Result, Sink, Spout, SpoutCollector, SpoutContext, SpoutWaker, TaskInfo};
 use crate::clock::Clock;
 use crate::lane::BATCH;
-use crate::metrics::UserMetrics;
+use crate::metrics::{NodeMetrics, UserMetrics};
+use crate::panics::Panic;
 use crate::token::Notify;
 
 /// What the lane tells the thread.
@@ -34,15 +37,14 @@ struct Made<Id> {
     emits: Emits,
     watermark: Option<Timestamp>,
     outcome: Result<Next>,
-    /// The call panicked: the thread goes on with a new instance.
-    panicked: bool,
+    /// The call panicked: the thread has ended, and the lane starts another.
+    panic: Option<Panic>,
 }
 
 struct Shared<Id> {
     /// Bounded by the roots pending, and a few.
     orders: VecDeque<Order<Id>>,
     made: VecDeque<Made<Id>>,
-    closed: bool,
 }
 
 struct Link<Id> {
@@ -59,27 +61,34 @@ impl<Id> Link<Id> {
     }
 
     fn order(&self, order: Order<Id>) {
-        let mut shared = self.lock();
-        shared.closed |= matches!(order, Order::Close);
-        shared.orders.push_back(order);
-        drop(shared);
+        self.lock().orders.push_back(order);
         self.changed.notify_one();
     }
 }
 
-/// The spout's own waker calls the thread. The lock is taken so that a call can't fall between the thread's look at it and its sleep.
 impl<Id: Send> Notify for Link<Id> {
     fn notify(&self) {
-        drop(self.lock());
+        // Under the lock, so that a thread that has just found nothing to do waits already.
+        let _shared = self.lock();
         self.changed.notify_one();
     }
+}
+
+/// What a blocking spout's thread belongs to.
+#[derive(Clone)]
+pub struct Owner {
+    /// The task's figures, and its place among them.
+    pub metrics: Arc<NodeMetrics>,
+    pub index: u16,
+    /// Held by the thread until it ends: the slot waits for that.
+    pub running: watch::Receiver<()>,
 }
 
 /// A blocking spout's stand-in in the lane.
 pub struct ThreadedSpout<S: Spout> {
     make: MakeSpout<S>,
+    owner: Owner,
     link: Arc<Link<S::Id>>,
-    thread: Option<JoinHandle<()>>,
     /// Rows of a call that there was no room for yet.
     rest: Option<(Made<S::Id>, usize)>,
     ids: Vec<Option<S::Id>>,
@@ -87,10 +96,10 @@ pub struct ThreadedSpout<S: Spout> {
 
 impl<S: Spout> ThreadedSpout<S> {
     /// A stand-in for the spout that `make` makes.
-    pub fn new(make: MakeSpout<S>) -> Self {
-        let shared = Shared { orders: VecDeque::new(), made: VecDeque::new(), closed: false };
+    pub fn new(make: MakeSpout<S>, owner: Owner) -> Self {
+        let shared = Shared { orders: VecDeque::new(), made: VecDeque::new() };
         let link = Arc::new(Link { shared: Mutex::new(shared), changed: Condvar::new() });
-        Self { make, link, thread: None, rest: None, ids: Vec::new() }
+        Self { make, owner, link, rest: None, ids: Vec::new() }
     }
 
     fn take_made(&mut self) -> Option<(Made<S::Id>, usize)> {
@@ -120,19 +129,24 @@ impl<S: Spout> Spout for ThreadedSpout<S> {
             metrics: context.metrics.clone(),
             lane: context.waker.clone(),
             waker: SpoutWaker::new(self.link.clone()),
+            owner: self.owner.clone(),
+            backoff: RestartPolicy::default(),
         };
         let name = format!("{}-{}", context.info.component, context.info.task);
-        let handle = std::thread::Builder::new().name(name).spawn(move || {
+        std::thread::Builder::new().name(name).spawn(move || {
             let _guard = crate::panics::guard();
             thread.run(&opened);
         })?;
-        self.thread = Some(handle);
         // The lane waits for the user's `open`, as it does for any spout's.
         told.recv().unwrap_or_else(|_| Err(Failure::from("the spout's thread ended while it was opened")))
     }
 
     fn next(&mut self, out: &mut SpoutCollector<'_, S::Id>) -> Result<Next> {
         let Some((mut made, mut row)) = self.take_made() else { return Ok(Next::Wait) };
+        if let Some(panic) = made.panic {
+            // The lane treats it as it does any spout's panic.
+            resume_unwind(Box::new(panic));
+        }
         if row == 0 {
             std::mem::swap(&mut self.ids, &mut made.ids);
         }
@@ -152,6 +166,12 @@ impl<S: Spout> Spout for ThreadedSpout<S> {
                     stream,
                 );
                 row += 1;
+            }
+            if lane.outputs.error.is_some() {
+                // The call has failed as a whole; what it returned holds all the same.
+                made.emits.clear();
+                self.rest = Some((made, 0));
+                return Ok(Next::More);
             }
         }
         if row < rows {
@@ -186,13 +206,6 @@ impl<S: Spout> Spout for ThreadedSpout<S> {
 
     fn close(&mut self) {
         self.link.order(Order::Close);
-        // A thread that hangs in the user's code is left to the process's end.
-        if let Some(thread) = self.thread.take()
-            && self.link.lock().made.len() < Link::<S::Id>::AHEAD
-            && thread.is_finished()
-        {
-            let _ = thread.join();
-        }
     }
 }
 
@@ -208,10 +221,12 @@ struct Thread<S: Spout> {
     info: TaskInfo,
     clock: Clock,
     metrics: UserMetrics,
-    /// Tells the lane that something was made.
+    /// Wakes the lane.
     lane: SpoutWaker,
-    /// The user's.
+    /// Wakes this thread.
     waker: SpoutWaker,
+    owner: Owner,
+    backoff: RestartPolicy,
 }
 
 /// What the thread does next.
@@ -220,7 +235,38 @@ enum Work {
     End,
 }
 
+/// When the spout is called again.
+#[derive(Clone, Copy)]
+enum Pause {
+    /// At once.
+    No,
+    /// At this time, in nanoseconds, or when its waker calls.
+    Until(u64),
+    /// At this time, in nanoseconds, and no earlier.
+    After(u64),
+    /// When its waker calls.
+    Call,
+    /// Never: it is done.
+    Forever,
+}
+
 impl<S: Spout> Thread<S> {
+    fn run(mut self, opened: &std::sync::mpsc::SyncSender<Result>) {
+        let caught = catch_unwind(AssertUnwindSafe(|| self.open()));
+        let spout = caught.unwrap_or_else(|panic| Err(crate::panics::take_failure(&*panic)));
+        let (spout, told) = match spout {
+            Ok(spout) => (Some(spout), Ok(())),
+            Err(failure) => (None, Err(failure)),
+        };
+        let _ = opened.send(told);
+        let Some(mut spout) = spout else { return };
+        if self.work(&mut spout) {
+            self.user(&mut spout, S::close);
+        }
+        // A broken instance may panic once more when it is dropped.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(spout)));
+    }
+
     fn open(&self) -> Result<S> {
         let mut spout = (self.make)();
         let mut context =
@@ -229,46 +275,37 @@ impl<S: Spout> Thread<S> {
         Ok(spout)
     }
 
-    fn run(&self, opened: &std::sync::mpsc::SyncSender<Result>) {
-        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.open()));
-        let spout = caught.unwrap_or_else(|panic| Err(crate::panics::take_failure(&*panic)));
-        let (spout, told) = match spout {
-            Ok(spout) => (Some(spout), Ok(())),
-            Err(failure) => (None, Err(failure)),
-        };
-        let _ = opened.send(told);
-        let Some(mut spout) = spout else { return };
-        let mut active = false;
-        let mut wait = Next::More;
-        while let Work::Call = self.follow_orders(&mut spout, &mut active, wait) {
-            let made = self.call(&mut spout);
-            let done = matches!(made.outcome, Ok(Next::Done));
-            wait = made.outcome.as_ref().map_or(Next::More, |next| *next);
-            if made.panicked
-                && let Ok(anew) = self.open()
-            {
-                spout = anew;
-                spout.activate();
-            }
+    /// Calls the spout and follows orders until it is told to close. Not so if the spout panics.
+    fn work(&mut self, spout: &mut S) -> bool {
+        let (mut active, mut pause) = (false, Pause::No);
+        while let Work::Call = self.follow_orders(spout, &mut active, pause) {
+            let made = self.call(spout);
+            let panicked = made.panic.is_some();
+            pause = self.pause_after(&made.outcome);
             self.link.lock().made.push_back(made);
             self.lane.wake();
-            if done {
-                active = false;
+            if panicked {
+                return false;
             }
         }
-        spout.close();
+        true
+    }
+
+    fn pause_after(&mut self, outcome: &Result<Next>) -> Pause {
+        let now_ns = self.clock.now_ns();
+        match outcome {
+            Ok(Next::More) => Pause::No,
+            Ok(Next::WaitFor(pause)) => {
+                Pause::Until(now_ns.saturating_add(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX)))
+            }
+            Ok(Next::Wait) => Pause::Call,
+            Ok(Next::Done) => Pause::Forever,
+            Err(_) => Pause::After(now_ns + self.backoff.after_panic(now_ns).max(RestartPolicy::FIRST_NS)),
+        }
     }
 
     /// Does what the lane says until the spout may be called.
-    fn follow_orders(&self, spout: &mut S, active: &mut bool, wait: Next) -> Work {
-        let mut waited = !matches!(wait, Next::Wait | Next::WaitFor(_));
-        // Acks wake this thread too: they don't make a wait longer.
-        let due_ns = match wait {
-            Next::WaitFor(pause) => {
-                Some(self.clock.now_ns().saturating_add(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX)))
-            }
-            Next::More | Next::Wait | Next::Done => None,
-        };
+    fn follow_orders(&self, spout: &mut S, active: &mut bool, pause: Pause) -> Work {
         loop {
             let mut shared = self.link.lock();
             if let Some(order) = shared.orders.pop_front() {
@@ -276,38 +313,64 @@ impl<S: Spout> Thread<S> {
                 if matches!(order, Order::Close) {
                     return Work::End;
                 }
-                Self::follow(spout, active, order);
+                self.follow(spout, active, order);
                 continue;
             }
-            waited |= self.waker.take_call();
-            if *active && waited && shared.made.len() < Link::<S::Id>::AHEAD {
+            let now_ns = self.clock.now_ns();
+            let may_call = *active && shared.made.len() < Link::<S::Id>::AHEAD;
+            let until = match pause {
+                Pause::Until(ns) | Pause::After(ns) if may_call => Some(ns),
+                _ => None,
+            };
+            // A call of the waker is taken only when it can be answered.
+            let over = match pause {
+                Pause::No => true,
+                Pause::Until(ns) => ns <= now_ns || may_call && self.waker.take_call(),
+                Pause::After(ns) => ns <= now_ns,
+                Pause::Call => may_call && self.waker.take_call(),
+                Pause::Forever => false,
+            };
+            if may_call && over {
                 return Work::Call;
             }
-            if let Some(due_ns) = due_ns.filter(|_| *active && !waited) {
-                let pause = Duration::from_nanos(due_ns.saturating_sub(self.clock.now_ns()));
-                let (shared, _) = self.link.changed.wait_timeout(shared, pause).unwrap_or_else(PoisonError::into_inner);
-                drop(shared);
-                waited |= self.clock.now_ns() >= due_ns;
+            let changed = &self.link.changed;
+            if let Some(ns) = until {
+                let left = std::time::Duration::from_nanos(ns.saturating_sub(now_ns));
+                drop(changed.wait_timeout(shared, left).unwrap_or_else(PoisonError::into_inner));
             } else {
-                drop(self.link.changed.wait(shared).unwrap_or_else(PoisonError::into_inner));
+                drop(changed.wait(shared).unwrap_or_else(PoisonError::into_inner));
             }
         }
     }
 
-    fn follow(spout: &mut S, active: &mut bool, order: Order<S::Id>) {
+    fn follow(&self, spout: &mut S, active: &mut bool, order: Order<S::Id>) {
         match order {
             Order::Activate => {
                 *active = true;
-                spout.activate();
+                self.user(spout, S::activate);
             }
             Order::Deactivate => {
                 *active = false;
-                spout.deactivate();
+                self.user(spout, S::deactivate);
             }
-            Order::Ack(id) => spout.ack(id),
-            Order::Fail(id, kind) => spout.fail(id, kind),
+            Order::Ack(id) => self.user(spout, |spout| spout.ack(id)),
+            Order::Fail(id, kind) => self.user(spout, |spout| spout.fail(id, kind)),
             Order::Close => {}
         }
+    }
+
+    /// Calls the user's code. A panic is kept, and the spout goes on, as it does in a lane.
+    fn user(&self, spout: &mut S, call: impl FnOnce(&mut S)) {
+        self.owner.metrics.set_thread_since(self.clock.now_ns());
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call(spout))) {
+            let failure = crate::panics::take_failure(&*panic);
+            let mut metrics = self.owner.metrics.tasks();
+            let errors = &mut metrics[usize::from(self.owner.index)].errors;
+            errors.panics += 1;
+            errors.last = Some(failure.chain());
+            errors.backtrace = failure.backtrace();
+        }
+        self.owner.metrics.set_thread_since(0);
     }
 
     fn call(&self, spout: &mut S) -> Made<S::Id> {
@@ -318,15 +381,17 @@ impl<S: Spout> Thread<S> {
             room: BATCH,
             watermark: &mut watermark,
         };
-        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| spout.next(&mut out)));
-        let panicked = caught.is_err();
-        let outcome = caught.unwrap_or_else(|panic| Err(crate::panics::take_failure(&*panic)));
-        if outcome.is_err() {
+        self.owner.metrics.set_thread_since(self.clock.now_ns());
+        let caught = catch_unwind(AssertUnwindSafe(|| spout.next(&mut out)));
+        self.owner.metrics.set_thread_since(0);
+        let panic = caught.as_ref().err().map(|panic| crate::panics::take(&**panic));
+        let outcome = caught.unwrap_or(Ok(Next::Wait));
+        if outcome.is_err() || panic.is_some() {
             // What a failed call emitted is withdrawn.
             ids.clear();
             emits.clear();
             watermark = None;
         }
-        Made { ids, emits, watermark, outcome, panicked }
+        Made { ids, emits, watermark, outcome, panic }
     }
 }

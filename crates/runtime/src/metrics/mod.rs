@@ -99,6 +99,8 @@ pub struct NodeMetrics {
     blocked_ns: std::sync::atomic::AtomicU64,
     /// When the run under way began, or 0.
     running_since_ns: std::sync::atomic::AtomicU64,
+    /// When the call under way on a blocking spout's own thread began, or 0.
+    thread_since_ns: std::sync::atomic::AtomicU64,
 }
 
 impl NodeMetrics {
@@ -126,6 +128,17 @@ impl NodeMetrics {
     /// Says that a run begins, or ends with 0.
     pub fn set_running_since(&self, ns: u64) {
         self.running_since_ns.store(ns, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Says that a call begins on a blocking spout's own thread, or ends with 0.
+    pub fn set_thread_since(&self, ns: u64) {
+        self.thread_since_ns.store(ns, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Whether the user's code is being run.
+    pub fn is_running(&self) -> bool {
+        let on_thread = self.thread_since_ns.load(std::sync::atomic::Ordering::Relaxed) != 0;
+        on_thread || self.running_since().is_some()
     }
 
     /// When the run under way began, in nanoseconds of the process's clock; `None` between runs.

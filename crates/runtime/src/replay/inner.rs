@@ -74,6 +74,7 @@ impl<S: Spout> Inner<S> {
         match self.due {
             Due::Now => true,
             Due::At(ns) => called || ns <= now_ns,
+            Due::After(ns) => ns <= now_ns,
             Due::OnCall => called,
             Due::Never => false,
         }

@@ -203,7 +203,7 @@ impl<S: Spout> Replay<S> {
             Due::Never if self.queue.outstanding() == 0 => return Next::Done,
             Due::Now => Some(0),
             Due::At(_) | Due::OnCall if self.inner.is_called() => Some(0),
-            Due::At(ns) => Some(ns),
+            Due::At(ns) | Due::After(ns) => Some(ns),
             Due::OnCall | Due::Never => None,
         };
         let first = inner.into_iter().chain(self.queue.next_due()).min();

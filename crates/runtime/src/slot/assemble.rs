@@ -12,6 +12,7 @@ use squall_engine::shuffle::Dealer;
 use squall_engine::state::StateStore;
 use squall_types::topology::{Component, Config, Delivery, Execution, Grouping, Input, Kind};
 use squall_types::{Batch, Schema, TaskId};
+use tokio::sync::watch;
 
 use super::options::Options;
 use super::program::{CellParts, Code, CodeKind, Program};
@@ -69,6 +70,7 @@ pub struct Assembler<'a> {
     user_metrics: Vec<UserMetrics>,
     configs: Vec<Arc<Config>>,
     seed: u64,
+    running: watch::Receiver<()>,
 }
 
 impl<'a> Assembler<'a> {
@@ -78,7 +80,7 @@ impl<'a> Assembler<'a> {
         options: &'a Options,
         plan: &'a Plan,
         (clock, control, prepared): (Clock, Arc<Control>, Prepared),
-        seed: u64,
+        (seed, running): (u64, watch::Receiver<()>),
     ) -> Self {
         let topology = &program.topology;
         let inlets: Vec<Inlet> = plan
@@ -105,6 +107,7 @@ impl<'a> Assembler<'a> {
             inlets,
             acks,
             seed,
+            running,
         }
     }
 
@@ -370,6 +373,7 @@ impl<'a> Assembler<'a> {
                 user_metrics: self.user_metrics[part.component].clone(),
                 tap: self.options.tap.clone(),
                 pace_ns: if self.options.one_thread { SIMULATED_PACE_NS } else { 0 },
+                running: self.running.clone(),
             };
             make(parts, own_thread)
         };

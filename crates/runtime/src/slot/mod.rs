@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use squall_engine::plan::Plan;
 use squall_types::{ComponentId, TaskId};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 pub(crate) use inject::advance;
 pub use inject::{Fault, Injector, Instead};
@@ -109,12 +109,13 @@ impl Slot {
         let lanes = plan.lanes().len();
         let (prepared, mut reports) = mpsc::channel(lanes.max(1));
         let shared = (clock, control.clone(), prepared);
-        let (assembled, registry) = Assembler::new(program, options, &plan, shared, seed).assemble()?;
+        let (running, ends) = watch::channel(());
+        let (assembled, registry) = Assembler::new(program, options, &plan, shared, (seed, ends)).assemble()?;
         let registry = Arc::new(registry);
         let threads = if options.one_thread {
             Threads::here(assembled)
         } else {
-            Threads::spawn(assembled, options.cores, &registry, options.stuck_after)?
+            Threads::spawn(assembled, options.cores, &registry, options.stuck_after, running)?
         };
         let slot = Self { control, registry, threads, clock };
         for _ in 0..lanes {
@@ -206,11 +207,15 @@ impl Slot {
 
     async fn stop(mut self, finished: bool) -> Books {
         const GRACE: Duration = Duration::from_millis(500);
-        let mut books = Books { cut_short: !finished, ..self.books() };
         self.control.set_phase(Phase::Stopping);
+        // Nobody waits for a receiver that hangs.
+        self.registry.close();
         let grace = if finished { GRACE * 10 } else { GRACE };
-        if !self.threads.end(grace).await {
-            books.hung = self.registry.stuck(0).into_iter().map(|(component, _)| component).collect();
+        let ended = self.threads.end(grace).await;
+        // Lanes have written their last figures by now.
+        let mut books = Books { cut_short: !finished, ..self.books() };
+        if !ended {
+            books.hung = self.registry.running();
         }
         books
     }
@@ -225,5 +230,6 @@ impl Drop for Slot {
     /// A slot that is dropped is ended at once; nobody waits for its threads.
     fn drop(&mut self) {
         self.control.set_phase(Phase::Stopping);
+        self.registry.close();
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use squall_types::topology::{Checked, Execution};
+use tokio::sync::watch;
 
 use crate::api::{AsyncBolt, Bolt, DynAsyncBolt, Spout, SpoutWaker, TaskInfo};
 use crate::lane::{
-    AsyncFactory, BoltFactory, CustomGrouping, MakeSpout, SpoutCell, SpoutParts, SpoutTask, ThreadedSpout,
+    AsyncFactory, BoltFactory, CustomGrouping, MakeSpout, Owner, SpoutCell, SpoutParts, SpoutTask, ThreadedSpout,
 };
 use crate::metrics::{NodeMetrics, UserMetrics};
 use crate::tap::Tap;
@@ -25,6 +26,8 @@ pub(crate) struct CellParts {
     pub user_metrics: UserMetrics,
     pub tap: Option<Arc<dyn Tap>>,
     pub pace_ns: u64,
+    /// For a thread of its own to hold until it ends.
+    pub running: watch::Receiver<()>,
 }
 
 type CellFactory = Arc<dyn Fn(CellParts, bool) -> Box<dyn SpoutCell> + Send + Sync>;
@@ -57,7 +60,10 @@ impl Code {
         Self(CodeKind::Spout(Arc::new(move |parts, own_thread| {
             if own_thread {
                 let user = make.clone();
-                let make: MakeSpout<ThreadedSpout<S>> = Arc::new(move || ThreadedSpout::new(user.clone()));
+                let CellParts { metrics, index, running, .. } = &parts;
+                let owner = Owner { metrics: metrics.clone(), index: *index, running: running.clone() };
+                let make: MakeSpout<ThreadedSpout<S>> =
+                    Arc::new(move || ThreadedSpout::new(user.clone(), owner.clone()));
                 Box::new(SpoutTask::new(with(parts, make)))
             } else {
                 Box::new(SpoutTask::new(with(parts, make.clone())))
@@ -82,7 +88,7 @@ impl Code {
 }
 
 fn with<S: Spout>(parts: CellParts, make: MakeSpout<S>) -> SpoutParts<S> {
-    let CellParts { info, index, tracking, waker, metrics, user_metrics, tap, pace_ns } = parts;
+    let CellParts { info, index, tracking, waker, metrics, user_metrics, tap, pace_ns, running: _ } = parts;
     SpoutParts { info, index, make, tracking, waker, metrics, user_metrics, tap, pace_ns }
 }
 

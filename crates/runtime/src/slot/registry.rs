@@ -1,8 +1,9 @@
 //! What can be read of a running slot.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use squall_types::topology::{Checked, Kind};
+use squall_types::topology::{Checked, Execution, Kind};
 use squall_types::{Batch, ComponentId, TaskId};
 
 use super::program::Program;
@@ -17,6 +18,7 @@ pub trait AnyInbox: Send + Sync {
     fn queued_rows(&self) -> u32;
     fn bound_rows(&self) -> u32;
     fn blocked_ns(&self) -> u64;
+    fn close(&self);
 }
 
 impl<T: Parcel + Send> AnyInbox for Inbox<T> {
@@ -31,6 +33,9 @@ impl<T: Parcel + Send> AnyInbox for Inbox<T> {
     }
     fn blocked_ns(&self) -> u64 {
         Self::blocked_ns(self)
+    }
+    fn close(&self) {
+        Self::close(self);
     }
 }
 
@@ -98,11 +103,25 @@ impl Registry {
         nodes.map(|node| node.metrics.tasks().iter().map(|task| task.pending).sum::<u64>()).sum()
     }
 
-    /// Components whose code has held its lane for longer than this, in nanoseconds: which, and for how long.
+    /// Lets every sender pass and drops what it sends: lanes are about to end.
+    pub fn close(&self) {
+        self.lanes.iter().for_each(|lane| lane.inbox.close());
+    }
+
+    /// Components whose code is being run, once each.
+    pub fn running(&self) -> Vec<ComponentId> {
+        let nodes = self.lanes.iter().flat_map(|lane| &lane.nodes).filter(|node| node.metrics.is_running());
+        let components: BTreeSet<usize> = nodes.map(|node| node.component).collect();
+        components.into_iter().map(|component| self.topology.component(component).id.clone()).collect()
+    }
+
+    /// Components that hold a core with others for longer than this, in nanoseconds: which, and for how long.
     pub fn stuck(&self, longer_than_ns: u64) -> Vec<(ComponentId, u64)> {
         let now_ns = self.clock.now_ns();
         let nodes = self.lanes.iter().flat_map(|lane| &lane.nodes);
-        let running = nodes.filter_map(|node| node.metrics.running_since().map(|since| (node.component, since)));
+        let shares = |node: &&NodeEntry| self.topology.component(node.component).execution != Execution::Blocking;
+        let running =
+            nodes.filter(shares).filter_map(|node| node.metrics.running_since().map(|since| (node.component, since)));
         running
             .map(|(component, since)| (component, now_ns.saturating_sub(since)))
             .filter(|(_, ns)| *ns > longer_than_ns)

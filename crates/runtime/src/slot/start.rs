@@ -109,7 +109,7 @@ pub async fn async_lane((mut parts, infos): (AsyncParts, Vec<TaskInfo>), prepare
     let mut result = Ok(());
     for info in infos {
         match prepare_async(&parts.factory, &info, &parts.chain.run.clock, &parts.user_metrics).await {
-            Ok(bolt) => parts.tasks.push(AsyncTask { info, bolt }),
+            Ok(bolt) => parts.tasks.push(AsyncTask::new(info, bolt)),
             Err(failure) => {
                 result = Err(StartError::prepare(&info, &failure));
                 break;

@@ -38,7 +38,7 @@ impl Threads {
         Self { here, threads: Vec::new(), running: watch::channel(()).0, watcher: None }
     }
 
-    /// Starts a thread a core, and one for each lane that blocks.
+    /// Starts a thread a core, and one for each lane that blocks. They hold `running`, as blocking spouts' threads do.
     ///
     /// # Errors
     /// The system refuses a thread.
@@ -47,6 +47,7 @@ impl Threads {
         cores: usize,
         registry: &Arc<Registry>,
         stuck_after: Duration,
+        running: watch::Sender<()>,
     ) -> Result<Self, StartError> {
         let mut by_core: Vec<Vec<LaneFuture>> = (0..cores).map(|_| Vec::new()).collect();
         let mut blocking = Vec::new();
@@ -56,7 +57,6 @@ impl Threads {
                 Place::Thread => blocking.push(lane.future),
             }
         }
-        let running = watch::channel(()).0;
         let mut threads = Vec::new();
         for (core, lanes) in by_core.into_iter().enumerate() {
             threads.push(drive(format!("squall-core-{core}"), lanes, running.subscribe())?);

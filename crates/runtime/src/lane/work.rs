@@ -1,0 +1,154 @@
+//! The rows that a bolt is given in one go.
+//!
+//! The loop over them is compiled for each bolt (a provided method of its trait), so that `execute` is inlined into it: a row costs no
+//! indirect call, and what doesn't change from row to row stays in registers.
+
+use std::sync::Arc;
+
+use squall_types::{Anchor, EdgeId, KeyGroup, Route, Schema, TaskId, Tuple, Value};
+
+use super::heads::NO_HEAD;
+use super::outputs::BATCH;
+use crate::api::{Collector, Failure, Row};
+
+/// Where a row belongs.
+#[derive(Clone, Copy)]
+pub struct At {
+    pub task: u16,
+    pub group: KeyGroup,
+    pub source: TaskId,
+    pub head: u32,
+}
+
+/// Where rows belong, by their number.
+pub enum Places<'a> {
+    /// Rows of a batch without routes: all are the first task's, from one task.
+    One(TaskId),
+    /// Rows of a batch with routes, from these tasks.
+    Routed(&'a [Route], &'a [TaskId]),
+    /// Rows handed over within the chain to a task: their heads, where tuples are tracked; the emitting task of each, where there are
+    /// several; and these.
+    Chained(u16, &'a [u32], &'a [u16], &'a [TaskId]),
+}
+
+impl Places<'_> {
+    /// Where a row belongs.
+    #[inline]
+    pub fn at(&self, row: usize) -> At {
+        match self {
+            Self::One(source) => At { task: 0, group: KeyGroup::NONE, source: *source, head: row as u32 },
+            Self::Routed(routes, sources) => {
+                let route = routes[row];
+                let source = sources[usize::from(route.source)];
+                At { task: route.task, group: route.group, source, head: row as u32 }
+            }
+            Self::Chained(task, heads, emitters, sources) => At {
+                task: *task,
+                group: KeyGroup::NONE,
+                source: sources[emitters.get(row).map_or(0, |index| usize::from(*index))],
+                head: heads.get(row).copied().unwrap_or(NO_HEAD),
+            },
+        }
+    }
+}
+
+/// The rows that a node works on.
+pub struct Rows<'a> {
+    pub values: &'a [Value],
+    pub schema: &'a Arc<Schema>,
+    pub rows: usize,
+    pub places: Places<'a>,
+}
+
+/// What a task did in the stretch under way.
+#[derive(Default)]
+pub struct RunCounts {
+    pub rows: u64,
+    pub emitted: u64,
+    pub transferred: u64,
+    pub acked: u64,
+    pub failed: u64,
+}
+
+/// Rows for one task: as many as come one after another, and no more than the stretch.
+pub struct Work<'a> {
+    rows: &'a Rows<'a>,
+    /// The row under way, or the next: kept outside, to be known after a panic.
+    cursor: &'a mut usize,
+    end: usize,
+    width: usize,
+    task: u16,
+    tracked: bool,
+    /// Rows appended before the call under way.
+    before: usize,
+    collector: Collector<'a>,
+    counts: &'a mut RunCounts,
+    /// The call under way has failed: the node sees to it before it goes on.
+    failed: Option<Failed>,
+}
+
+/// A call that failed, or emitted what doesn't fit.
+pub struct Failed {
+    /// The head that its tuple belongs to.
+    pub head: u32,
+    /// What it returned, if that was an error.
+    pub failure: Option<Failure>,
+}
+
+impl<'a> Work<'a> {
+    /// Rows from the cursor on, up to `end`, while they are for `task`.
+    pub fn new(
+        rows: &'a Rows<'a>,
+        (cursor, end): (&'a mut usize, usize),
+        task: u16,
+        collector: Collector<'a>,
+        counts: &'a mut RunCounts,
+    ) -> Self {
+        let tracked = !collector.run.heads.anchors.is_empty();
+        let width = rows.schema.fields().len();
+        Self { rows, cursor, end, width, task, tracked, before: 0, collector, counts, failed: None }
+    }
+
+    /// The next row, and what it is executed with.
+    #[inline(always)]
+    pub fn next(&mut self) -> Option<(Tuple<'a>, &mut Collector<'a>)> {
+        let row = *self.cursor;
+        if row >= self.end || self.collector.outputs.appended >= BATCH || self.failed.is_some() {
+            return None;
+        }
+        let at = self.rows.places.at(row);
+        if at.task != self.task {
+            return None;
+        }
+        self.collector.outputs.begin();
+        self.before = self.collector.outputs.appended;
+        let anchor = if self.tracked { self.collector.run.begin(at.head) } else { Anchor::NONE };
+        self.collector.row = Row { head: at.head, anchor, group: at.group, ..Row::none(at.task) };
+        let values = &self.rows.values[row * self.width..][..self.width];
+        Some((Tuple::new(values, self.rows.schema, at.source, at.group), &mut self.collector))
+    }
+
+    /// The row has been executed.
+    #[inline(always)]
+    pub fn done(&mut self, result: Result<(), Failure>) {
+        let Collector { outputs, run, row, .. } = &mut self.collector;
+        self.counts.rows += 1;
+        if self.tracked {
+            run.end(row.head, row.sum);
+        }
+        *self.cursor += 1;
+        if result.is_err() || row.failed || outputs.error.is_some() {
+            // A tuple that was kept is counted by its token, which goes with the call or comes later.
+            self.counts.failed += u64::from(!row.kept || !row.anchor.root.is_some());
+            self.failed = Some(Failed { head: row.head, failure: result.err() });
+        } else {
+            self.counts.emitted += (outputs.appended - self.before) as u64;
+            self.counts.acked += u64::from(!row.kept && row.anchor.root.is_some());
+        }
+    }
+
+    /// The call that failed, if one did: the rows up to it are done.
+    pub fn into_failed(self) -> Option<Failed> {
+        self.failed
+    }
+}
