@@ -28,6 +28,8 @@ pub use api::{
 };
 pub use clock::Clock;
 pub use lane::CustomGrouping;
+#[doc(hidden)]
+pub use lane::Work;
 pub use replay::{DeadLetter, Replay, Undelivered};
 pub use slot::{Books, Code, Fault, GroupingFactory, Injector, Instead, Monitor, Options, Program, Slot, StartError};
 pub use tap::Tap;

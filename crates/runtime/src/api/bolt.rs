@@ -32,6 +32,15 @@ pub trait Bolt: Send + 'static {
     /// The tuple fails, what it emitted is withdrawn, and the error is counted and shown.
     fn execute(&mut self, tuple: &Tuple<'_>, out: &mut Collector<'_>) -> Result;
 
+    /// Executes rows, one after another. Provided, and compiled for each bolt, so that `execute` is inlined into the loop.
+    #[doc(hidden)]
+    fn execute_rows(&mut self, rows: &mut crate::Work<'_>) {
+        while let Some((tuple, out)) = rows.next() {
+            let result = self.execute(&tuple, out);
+            rows.done(result);
+        }
+    }
+
     /// Called at the interval that the topology declares for this component, if it does.
     ///
     /// # Errors

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 
 use squall_engine::ledger::FailureKind;
-use squall_types::{Batch, KeyGroup, Mark, OwnedTuple, Schema, TaskId, Timestamp};
+use squall_types::{Batch, Mark, OwnedTuple, Schema, TaskId, Timestamp};
 
 use super::acks::AckOut;
 use super::control::Control;
-use super::heads::NO_HEAD;
-use super::node::{At, Node, Rows, Stretch};
+use super::node::{Node, Stretch};
 use super::run::Run;
 use super::target::{Blocked, FlushPolicy};
+use super::work::{Places, Rows};
 use crate::api::{Failure, TaskInfo};
 use crate::clock::Clock;
 use crate::token::Returns;
@@ -189,21 +189,11 @@ impl Chain {
         let Some(batch) = &self.batch else { return Stretch::Done };
         let intake = &self.intakes[usize::from(batch.input)];
         let sources = &intake.senders[usize::from(batch.sender)];
-        let rows = Rows { values: &batch.values, schema: &intake.schema, rows: batch.rows as usize };
+        let places =
+            if batch.routes.is_empty() { Places::One(sources[0]) } else { Places::Routed(&batch.routes, sources) };
+        let rows = Rows { values: &batch.values, schema: &intake.schema, rows: batch.rows as usize, places };
         self.run.began_ns = began;
-        let (run, acks) = (&mut self.run, &mut self.acks);
-        let node = &mut self.nodes[0];
-        if batch.routes.is_empty() {
-            let source = sources[0];
-            let at = |row: usize| At { task: 0, group: KeyGroup::NONE, source, head: row as u32 };
-            return node.run(&rows, at, run, acks);
-        }
-        let at = |row: usize| {
-            let route = batch.routes[row];
-            let source = sources[usize::from(route.source)];
-            At { task: route.task, group: route.group, source, head: row as u32 }
-        };
-        node.run(&rows, at, run, acks)
+        self.nodes[0].run(&rows, &mut self.run, &mut self.acks)
     }
 
     fn run_chained(&mut self, node: usize, parent: usize, stream: usize, began: u64) -> Stretch {
@@ -213,16 +203,10 @@ impl Chain {
         let node = &mut rest[0];
         self.turn += 1;
         let task = u16::try_from(self.turn % node.tasks.len()).expect("tasks fit u16");
-        let first = parent.outputs.task_ids[0];
-        let at = |row: usize| At {
-            task,
-            group: KeyGroup::NONE,
-            source: stream.sources.get(row).map_or(first, |index| parent.outputs.task_ids[usize::from(*index)]),
-            head: stream.heads.get(row).copied().unwrap_or(NO_HEAD),
-        };
-        let rows = Rows { values: &stream.values, schema: &stream.schema, rows: stream.rows as usize };
+        let places = Places::Chained(task, &stream.heads, &stream.sources, &parent.outputs.task_ids);
+        let rows = Rows { values: &stream.values, schema: &stream.schema, rows: stream.rows as usize, places };
         self.run.began_ns = began;
-        node.run(&rows, at, &mut self.run, &mut self.acks)
+        node.run(&rows, &mut self.run, &mut self.acks)
     }
 
     /// Sends what the policy asks for. Says whom it couldn't send to.

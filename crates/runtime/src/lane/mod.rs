@@ -17,6 +17,7 @@ mod spout_cell;
 mod spout_lane;
 mod target;
 mod threaded_spout;
+mod work;
 
 pub(crate) use acks::{AckBatch, AckOut, AckRoutes};
 pub(crate) use async_lane::{AsyncFactory, AsyncLane, AsyncParts, AsyncTask, prepare as prepare_async};
@@ -34,3 +35,4 @@ pub(crate) use spout_cell::{Due, MakeSpout, SpoutCell, SpoutParts, SpoutTask};
 pub(crate) use spout_lane::SpoutLane;
 pub(crate) use target::{Edge, Place, Target};
 pub(crate) use threaded_spout::{Owner, ThreadedSpout};
+pub use work::Work;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use squall_engine::backoff::RestartPolicy;
 use squall_engine::ledger::FailureKind;
 use squall_engine::state::StateStore;
-use squall_types::{Anchor, KeyGroup, Schema, TaskId, Timestamp, Tuple, Value};
+use squall_types::Timestamp;
 
 use super::acks::AckOut;
 use super::outputs::{BATCH, Outputs};
 use super::run::Run;
 use super::target::{Blocked, FlushPolicy};
+use super::work::{Failed, Rows, RunCounts, Work};
 use crate::api::{Bolt, BoltContext, Collector, Failure, Row, TaskInfo};
 use crate::clock::Clock;
 use crate::metrics::{NodeMetrics, UserMetrics};
@@ -31,16 +32,6 @@ pub struct TaskCell {
     run: RunCounts,
 }
 
-/// What a task did in the run under way.
-#[derive(Default)]
-pub struct RunCounts {
-    pub rows: u64,
-    pub emitted: u64,
-    pub transferred: u64,
-    pub acked: u64,
-    pub failed: u64,
-}
-
 impl TaskCell {
     /// A task that isn't prepared yet.
     pub fn new(info: TaskInfo, bolt: Box<dyn Bolt>, state: StateStore) -> Self {
@@ -51,22 +42,6 @@ impl TaskCell {
     pub fn state_mut(&mut self) -> &mut StateStore {
         &mut self.state
     }
-}
-
-/// The rows that a node works on.
-pub struct Rows<'a> {
-    pub values: &'a [Value],
-    pub schema: &'a Arc<Schema>,
-    pub rows: usize,
-}
-
-/// Where a row belongs.
-#[derive(Clone, Copy)]
-pub struct At {
-    pub task: u16,
-    pub group: KeyGroup,
-    pub source: TaskId,
-    pub head: u32,
 }
 
 /// How a stretch of rows ended.
@@ -138,104 +113,62 @@ impl Node {
     }
 
     /// Does rows from the cursor on, a stretch at the most.
-    pub fn run(&mut self, rows: &Rows<'_>, locate: impl Fn(usize) -> At, run: &mut Run, acks: &mut AckOut) -> Stretch {
+    pub fn run(&mut self, rows: &Rows<'_>, run: &mut Run, acks: &mut AckOut) -> Stretch {
         if let Some(until) = self.restart(&run.clock, run.began_ns) {
             return Stretch::Restarting(until);
         }
         let end = rows.rows.min(self.cursor + self.stretch_rows());
-        loop {
-            let caught = catch_unwind(AssertUnwindSafe(|| self.run_stretch(rows, end, &locate, run, acks)));
-            match caught {
-                Ok(stretch) => return stretch,
-                Err(panic) => {
-                    let at = locate(self.cursor);
-                    run.heads.fail(at.head, FailureKind::Failed);
-                    self.outputs.withdraw(acks);
-                    self.tasks[usize::from(at.task)].run.failed += 1;
-                    self.tasks[usize::from(at.task)].run.rows += 1;
-                    self.cursor += 1;
-                    if let Some(until) = self.panicked(usize::from(at.task), &*panic, &run.clock) {
-                        return Stretch::Restarting(until);
-                    }
-                }
-            }
-        }
-    }
-
-    fn run_stretch(
-        &mut self,
-        rows: &Rows<'_>,
-        end: usize,
-        locate: &impl Fn(usize) -> At,
-        run: &mut Run,
-        acks: &mut AckOut,
-    ) -> Stretch {
-        if run.heads.anchors.is_empty() {
-            self.run_rows::<false>(rows, end, locate, run, acks)
-        } else {
-            self.run_rows::<true>(rows, end, locate, run, acks)
-        }
-    }
-
-    fn run_rows<const TRACKED: bool>(
-        &mut self,
-        rows: &Rows<'_>,
-        end: usize,
-        locate: &impl Fn(usize) -> At,
-        run: &mut Run,
-        acks: &mut AckOut,
-    ) -> Stretch {
-        let width = rows.schema.fields().len();
-        let mut left = &rows.values[self.cursor * width..];
         run.node = self.index;
         run.more.clear();
         while self.cursor < end {
             if self.outputs.appended >= BATCH {
                 return Stretch::Full;
             }
-            let (values, behind) = left.split_at(width);
-            left = behind;
-            let at = locate(self.cursor);
-            let cell = &mut self.tasks[usize::from(at.task)];
-            self.outputs.begin();
-            let anchor = if TRACKED { run.begin(at.head) } else { Anchor::NONE };
-            let before = self.outputs.appended;
-            let mut collector = Collector {
-                outputs: &mut self.outputs,
-                state: &mut cell.state,
-                run,
-                row: Row { head: at.head, anchor, group: at.group, ..Row::none(at.task) },
-            };
-            let tuple = Tuple::new(values, rows.schema, at.source, at.group);
-            let result = cell.bolt.execute(&tuple, &mut collector);
-            let Row { sum, kept, failed, .. } = collector.row;
-            cell.run.rows += 1;
-            let done = if result.is_err() || failed || self.outputs.error.is_some() {
-                // A tuple that was kept is counted by its token, which goes with the call or comes later.
-                cell.run.failed += u64::from(!kept || !anchor.root.is_some());
-                self.failed(usize::from(at.task), at.head, result, run, acks);
-                false
-            } else {
-                cell.run.emitted += (self.outputs.appended - before) as u64;
-                true
-            };
-            if TRACKED {
-                run.end(at.head, sum);
-                let acked = done && !kept && anchor.root.is_some();
-                self.tasks[usize::from(at.task)].run.acked += u64::from(acked);
+            let at = rows.places.at(self.cursor);
+            let task = usize::from(at.task);
+            match self.work(task, rows, end, run) {
+                Ok(None) => {}
+                Ok(Some(failed)) => self.failed(task, failed, run, acks),
+                Err(panic) => {
+                    run.heads.fail(rows.places.at(self.cursor).head, FailureKind::Failed);
+                    self.outputs.withdraw(acks);
+                    self.tasks[task].run.failed += 1;
+                    self.tasks[task].run.rows += 1;
+                    self.cursor += 1;
+                    if let Some(until) = self.panicked(task, &*panic, &run.clock) {
+                        return Stretch::Restarting(until);
+                    }
+                }
             }
-            self.cursor += 1;
         }
         Stretch::Done
     }
 
+    /// Gives a task the rows from the cursor on that are its own, up to `end`, a full batch, or a call that fails.
+    fn work(
+        &mut self,
+        task: usize,
+        rows: &Rows<'_>,
+        end: usize,
+        run: &mut Run,
+    ) -> Result<Option<Failed>, Box<dyn Any + Send>> {
+        let TaskCell { bolt, state, run: counts, .. } = &mut self.tasks[task];
+        let number = u16::try_from(task).expect("tasks fit u16");
+        let collector = Collector { outputs: &mut self.outputs, state, run, row: Row::none(number) };
+        let mut work = Work::new(rows, (&mut self.cursor, end), number, collector, counts);
+        catch_unwind(AssertUnwindSafe(|| {
+            bolt.execute_rows(&mut work);
+            work.into_failed()
+        }))
+    }
+
     /// A call failed: withdraws what it emitted, fails its head, keeps the error.
     #[cold]
-    fn failed(&mut self, task: usize, head: u32, result: Result<(), Failure>, run: &mut Run, acks: &mut AckOut) {
+    fn failed(&mut self, task: usize, failed: Failed, run: &mut Run, acks: &mut AckOut) {
         let emitted = self.outputs.error.take().map(|error| Failure::from(*error));
         self.outputs.withdraw(acks);
-        run.heads.fail(head, FailureKind::Failed);
-        if let Some(failure) = result.err().or(emitted) {
+        run.heads.fail(failed.head, FailureKind::Failed);
+        if let Some(failure) = failed.failure.or(emitted) {
             self.keep_error(task, &failure, false);
         }
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use squall_types::{Anchor, EdgeId, KeyGroup, Route, Schema, TaskId, Tuple, Value};
+use squall_types::{EdgeId, KeyGroup, Route, Schema, TaskId, Tuple, Value};
 
 use super::heads::NO_HEAD;
 use super::outputs::BATCH;
@@ -122,8 +122,14 @@ impl<'a> Work<'a> {
         }
         self.collector.outputs.begin();
         self.before = self.collector.outputs.appended;
-        let anchor = if self.tracked { self.collector.run.begin(at.head) } else { Anchor::NONE };
-        self.collector.row = Row { head: at.head, anchor, group: at.group, ..Row::none(at.task) };
+        // Field by field: the rest stays as it is from row to row, and a whole one would be copied through memory.
+        let Collector { run, row: current, .. } = &mut self.collector;
+        current.head = at.head;
+        current.group = at.group;
+        if self.tracked {
+            (current.anchor, current.sum) = (run.begin(at.head), EdgeId::ZERO);
+        }
+        (current.kept, current.failed) = (false, false);
         let values = &self.rows.values[row * self.width..][..self.width];
         Some((Tuple::new(values, self.rows.schema, at.source, at.group), &mut self.collector))
     }
