@@ -190,13 +190,15 @@ impl SpoutLane {
         let ended = self.chain.spout_called(began);
         cell.add_busy_ns(ended - began);
         cell.book_counts();
-        // A task that is done holds nobody up.
-        let watermark = if cell.is_done() { Some(Timestamp::MAX) } else { watermark };
+        // A task that is done holds nobody up. What it said last still comes first: windows that it ends are ended one by one.
+        let done = cell.is_done().then_some(Timestamp::MAX);
         if !self.pump().await {
             return;
         }
-        if let Some(to) = watermark.and_then(|to| self.watermarks.advance(index, to)) {
-            self.pass_mark(Mark::Watermark(to)).await;
+        for to in watermark.into_iter().chain(done) {
+            if let Some(to) = self.watermarks.advance(index, to) {
+                self.pass_mark(Mark::Watermark(to)).await;
+            }
         }
     }
 
