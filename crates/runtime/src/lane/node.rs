@@ -190,7 +190,7 @@ impl Node {
         run.node = self.index;
         run.more.clear();
         while self.cursor < end {
-            if self.outputs.appended >= BATCH {
+            if self.outputs.is_full() {
                 return Stretch::Full;
             }
             let (values, behind) = left.split_at(width);

@@ -10,7 +10,8 @@ use squall_types::{EdgeId, Incarnation, RootId, TaskId, Timestamp};
 
 use super::acks::AckOut;
 use super::heads::Heads;
-use super::outputs::{BATCH, Outputs};
+use super::outputs::Outputs;
+use super::room::Room;
 use crate::api::{Failure, LaneSink, Next, Sink, Spout, SpoutCollector, SpoutContext, SpoutWaker, TaskInfo};
 use crate::clock::Clock;
 use crate::metrics::{Errors, Latency, NodeMetrics, UserMetrics};
@@ -99,6 +100,7 @@ pub struct SpoutTask<S: Spout> {
     waker: SpoutWaker,
     due: Due,
     active: bool,
+    room: Room,
     /// The instance is open. One that has panicked isn't, and is not called any more.
     opened: bool,
     restart: RestartPolicy,
@@ -157,6 +159,7 @@ impl<S: Spout> SpoutTask<S> {
             waker,
             due: Due::Now,
             active: false,
+            room: Room::default(),
             opened: false,
             restart: RestartPolicy::default(),
             metrics,
@@ -393,8 +396,9 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
         }
         let mut watermark = None;
         let first = self.ledger.as_ref().map(Ledger::next_sequence);
-        let room = self.ledger.as_ref().map_or(BATCH, |ledger| ledger.room().min(BATCH));
+        let room = self.ledger.as_ref().map_or(self.room.rows(), |ledger| ledger.room().min(self.room.rows()));
         env.outputs.begin();
+        let (before, bytes) = (env.outputs.appended, env.outputs.held_bytes());
         let heads = env.heads.anchors.len();
         let sink = Sink::Lane(LaneSink {
             outputs: env.outputs,
@@ -409,6 +413,7 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
         self.run.calls += 1;
         match catch_unwind(AssertUnwindSafe(|| spout.next(&mut out))) {
             Ok(outcome) => {
+                self.room.learn(env.outputs.appended - before, env.outputs.held_bytes() - bytes);
                 let failed = outcome.is_err() || env.outputs.error.is_some();
                 if failed {
                     env.heads.anchors.truncate(heads);
