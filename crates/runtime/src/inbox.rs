@@ -191,9 +191,9 @@ impl<T: Parcel> Inbox<T> {
         state.idle = false;
         self.queued_rows.store(u32::try_from(state.rows).unwrap_or(u32::MAX), Relaxed);
         if urgent {
-            state.urgent.push_back(parcel)
+            state.urgent.push_back(parcel);
         } else {
-            state.queue.push_back(parcel)
+            state.queue.push_back(parcel);
         }
         let receiver = state.receiver.take();
         drop(state);

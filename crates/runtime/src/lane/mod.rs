@@ -27,7 +27,7 @@ pub(crate) use control::{Control, Phase};
 pub(crate) use emits::Emits;
 pub(crate) use heads::{Heads, NO_HEAD};
 pub(crate) use node::{BoltFactory, Node, TaskCell};
-pub(crate) use outputs::{BATCH, BATCH_BYTES, Origin, OutStream, Outputs};
+pub(crate) use outputs::{BATCH_BYTES, Origin, OutStream, Outputs};
 pub use router::CustomGrouping;
 pub(crate) use router::Router;
 pub(crate) use run::Run;

@@ -256,9 +256,9 @@ impl Node {
         let mut metrics = self.metrics.tasks();
         let errors = &mut metrics[task].errors;
         if panic {
-            errors.panics += 1
+            errors.panics += 1;
         } else {
-            errors.failures += 1
+            errors.failures += 1;
         }
         errors.last = Some(what);
         errors.backtrace = failure.backtrace();
@@ -318,7 +318,7 @@ impl Node {
 
     /// Gives every task a tick.
     pub fn tick(&mut self, run: &mut Run, acks: &mut AckOut) {
-        self.call_all(run, acks, |bolt, out| bolt.tick(out));
+        self.call_all(run, acks, Bolt::tick);
     }
 
     /// Tells every task that the watermark has risen.

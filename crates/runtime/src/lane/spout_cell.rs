@@ -75,8 +75,6 @@ pub trait SpoutCell: Send {
     fn expire(&mut self, now_ns: u64);
     /// When the first root is due, in nanoseconds.
     fn next_deadline(&self) -> Option<u64>;
-    /// Roots pending.
-    fn pending(&self) -> usize;
     /// Writes what has become of its roots: before other code runs, so that the books are right even if that hangs.
     fn book_counts(&mut self);
     /// Writes all its figures.
@@ -186,9 +184,9 @@ impl<S: Spout> SpoutTask<S> {
         tracing::error!(component = %self.info.component, task = self.info.task.get(), error = what, "a spout failed");
         let errors = &mut self.run.errors;
         if panic {
-            errors.panics += 1
+            errors.panics += 1;
         } else {
-            errors.failures += 1
+            errors.failures += 1;
         }
         errors.last = Some(what);
         errors.backtrace = failure.backtrace();
@@ -450,10 +448,6 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
 
     fn next_deadline(&self) -> Option<u64> {
         self.ledger.as_ref().and_then(Ledger::next_deadline)
-    }
-
-    fn pending(&self) -> usize {
-        self.ledger.as_ref().map_or(0, Ledger::pending)
     }
 
     fn book_counts(&mut self) {

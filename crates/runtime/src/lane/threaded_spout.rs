@@ -81,6 +81,7 @@ pub struct Owner {
     pub metrics: Arc<NodeMetrics>,
     pub index: u16,
     /// Held by the thread until it ends: the slot waits for that.
+    #[expect(dead_code, reason = "what counts is when it is dropped")]
     pub running: watch::Receiver<()>,
 }
 
