@@ -379,9 +379,9 @@ async fn spout_that_panics(blocking: bool, refuse_open: u64) {
             here.log.0.push(n);
             let mut held = here.log.1.lock().expect("no panic under it");
             if n < 1_000 {
-                held.push(out.keep())
+                held.push(out.keep());
             } else {
-                held.drain(..).for_each(Token::ack)
+                held.drain(..).for_each(Token::ack);
             };
             Ok(())
         });

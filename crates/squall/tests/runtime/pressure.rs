@@ -177,7 +177,7 @@ async fn cycle(
             if left > 0 {
                 out.emit((n, left - 1));
             } else {
-                here.log.push(n)
+                here.log.push(n);
             }
             Ok(())
         },
