@@ -17,6 +17,8 @@ mod scatter;
 mod spout_cell;
 mod spout_lane;
 mod target;
+#[cfg(test)]
+mod tests;
 mod threaded_spout;
 
 pub(crate) use acks::{AckBatch, AckOut, AckRoutes};
