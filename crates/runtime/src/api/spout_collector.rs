@@ -5,7 +5,7 @@ use squall_types::{Anchor, EdgeId, IntoRow, RootId, TaskId, Timestamp};
 
 use super::{EmitError, StreamHandle};
 use crate::clock::Clock;
-use crate::lane::{Emits, Heads, NO_HEAD, Origin, Outputs};
+use crate::lane::{BATCH_BYTES, Emits, Heads, NO_HEAD, Origin, Outputs};
 
 /// Takes what a spout emits.
 pub struct SpoutCollector<'a, Id> {
@@ -35,10 +35,15 @@ pub(crate) struct LaneSink<'a, Id> {
 }
 
 impl<Id> SpoutCollector<'_, Id> {
-    /// How many rows there is room for. More may be emitted in one call; the next waits until all have gone.
+    /// How many rows there is room for, none once their bytes fill a batch. More may be emitted in one call; the next waits
+    /// until all have gone.
     #[inline]
     pub fn room(&self) -> usize {
-        self.room
+        let full = match &self.sink {
+            Sink::Lane(lane) => lane.outputs.streams.iter().any(|stream| stream.heap_bytes >= BATCH_BYTES),
+            Sink::Thread(_, emits) => emits.heap_bytes() >= BATCH_BYTES,
+        };
+        if full { 0 } else { self.room }
     }
 
     /// Emits a row on the default stream, untracked: nobody hears of its fate.

@@ -42,6 +42,11 @@ impl Emits {
         self.rows.push(Emit { stream, fields: R::fields(), at });
     }
 
+    /// Bytes that the kept rows hold.
+    pub fn heap_bytes(&self) -> usize {
+        self.heap_bytes
+    }
+
     /// How many rows are kept.
     pub fn len(&self) -> usize {
         self.rows.len()

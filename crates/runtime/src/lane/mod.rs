@@ -10,12 +10,15 @@ mod heads;
 mod moving;
 mod node;
 mod outputs;
+mod room;
 mod router;
 mod run;
 mod scatter;
 mod spout_cell;
 mod spout_lane;
 mod target;
+#[cfg(test)]
+mod tests;
 mod threaded_spout;
 mod work;
 
@@ -27,7 +30,7 @@ pub(crate) use control::{Control, Phase};
 pub(crate) use emits::Emits;
 pub(crate) use heads::{Heads, NO_HEAD};
 pub(crate) use node::{BoltFactory, Node, TaskCell};
-pub(crate) use outputs::{BATCH, Origin, OutStream, Outputs};
+pub(crate) use outputs::{BATCH_BYTES, Origin, OutStream, Outputs};
 pub use router::CustomGrouping;
 pub(crate) use router::Router;
 pub(crate) use run::Run;

@@ -121,7 +121,7 @@ impl Node {
         run.node = self.index;
         run.more.clear();
         while self.cursor < end {
-            if self.outputs.appended >= BATCH {
+            if self.outputs.is_full() {
                 return Stretch::Full;
             }
             let at = rows.places.at(self.cursor);
@@ -189,9 +189,9 @@ impl Node {
         let mut metrics = self.metrics.tasks();
         let errors = &mut metrics[task].errors;
         if panic {
-            errors.panics += 1
+            errors.panics += 1;
         } else {
-            errors.failures += 1
+            errors.failures += 1;
         }
         errors.last = Some(what);
         errors.backtrace = failure.backtrace();
@@ -251,7 +251,7 @@ impl Node {
 
     /// Gives every task a tick.
     pub fn tick(&mut self, run: &mut Run, acks: &mut AckOut) {
-        self.call_all(run, acks, |bolt, out| bolt.tick(out));
+        self.call_all(run, acks, Bolt::tick);
     }
 
     /// Tells every task that the watermark has risen.

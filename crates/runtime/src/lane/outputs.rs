@@ -18,6 +18,8 @@ use crate::tap::Tap;
 
 /// Rows at which a batch is full.
 pub const BATCH: usize = 256;
+/// Bytes at which a batch is full.
+pub const BATCH_BYTES: usize = 1 << 20;
 
 /// One output stream's rows, until they are routed.
 pub struct OutStream {
@@ -179,6 +181,17 @@ impl Outputs {
     #[inline]
     pub fn emitted(&self) -> u32 {
         self.streams.iter().map(|stream| stream.rows - stream.mark).sum()
+    }
+
+    /// Bytes that rows which wait here hold.
+    pub fn held_bytes(&self) -> usize {
+        self.streams.iter().map(|stream| stream.heap_bytes).sum()
+    }
+
+    /// Whether enough rows or bytes wait here to be routed first.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.appended >= BATCH || self.streams.iter().any(|stream| stream.heap_bytes >= BATCH_BYTES)
     }
 
     /// Takes back what the current call emitted. Edges that it made below other roots are acked, so they cancel.
@@ -385,7 +398,7 @@ impl Outputs {
         for stream in &mut self.streams {
             loop {
                 let waiting = stream.rows > 0 && stream.passes_through();
-                let leaves = waiting && policy.wants(stream.rows as usize, stream.since_ns, now_ns);
+                let leaves = waiting && policy.wants(stream.rows, stream.heap_bytes, stream.since_ns, now_ns);
                 if leaves {
                     Self::hand_over(stream, now_ns, &mut count);
                 }

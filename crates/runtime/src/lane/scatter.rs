@@ -31,7 +31,7 @@ pub fn scatter(
         let plain = stream.more_anchors.is_empty();
         match &mut last.router {
             Router::Fields { .. } | Router::PartialKey { .. } if plain => {
-                move_keyed(stream, last, tracked, now_ns, count)
+                move_keyed(stream, last, tracked, now_ns, count);
             }
             Router::Shuffle(_) | Router::Global if plain => move_runs(stream, last, tracked, now_ns, count),
             _ => {
@@ -57,7 +57,7 @@ fn move_keyed(stream: &mut OutStream, edge: &mut Edge, tracked: bool, now_ns: u6
     targets.iter_mut().for_each(|target| target.open(now_ns));
     match router {
         Router::Fields { positions, groups } => {
-            move_by(stream, targets, tracked, ByGroup { positions, groups, places })
+            move_by(stream, targets, tracked, ByGroup { positions, groups, places });
         }
         Router::PartialKey { positions, choice } => {
             move_by(stream, targets, tracked, ByChoice { positions, choice, places });
@@ -126,6 +126,7 @@ fn move_rows<const TRACKED: bool, const SINGLE: bool>(
     let anchors = if TRACKED { &stream.anchors[..rows] } else { &[] };
     let weighs = stream.heap_bytes > 0;
     let mut values = Moving::new(&mut stream.values);
+    #[expect(clippy::needless_range_loop, reason = "there are anchors only where rows are tracked")]
     for row in 0..rows {
         let key = values.peek(width);
         let (place, group) = choose.choose(key);

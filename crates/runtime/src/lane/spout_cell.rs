@@ -10,7 +10,8 @@ use squall_types::{EdgeId, Incarnation, RootId, TaskId, Timestamp};
 
 use super::acks::AckOut;
 use super::heads::Heads;
-use super::outputs::{BATCH, Outputs};
+use super::outputs::Outputs;
+use super::room::Room;
 use crate::api::{Failure, LaneSink, Next, Sink, Spout, SpoutCollector, SpoutContext, SpoutWaker, TaskInfo};
 use crate::clock::Clock;
 use crate::metrics::{Errors, Latency, NodeMetrics, UserMetrics};
@@ -74,8 +75,6 @@ pub trait SpoutCell: Send {
     fn expire(&mut self, now_ns: u64);
     /// When the first root is due, in nanoseconds.
     fn next_deadline(&self) -> Option<u64>;
-    /// Roots pending.
-    fn pending(&self) -> usize;
     /// Writes what has become of its roots: before other code runs, so that the books are right even if that hangs.
     fn book_counts(&mut self);
     /// Writes all its figures.
@@ -99,6 +98,7 @@ pub struct SpoutTask<S: Spout> {
     waker: SpoutWaker,
     due: Due,
     active: bool,
+    room: Room,
     /// The instance is open. One that has panicked isn't, and is not called any more.
     opened: bool,
     restart: RestartPolicy,
@@ -157,6 +157,7 @@ impl<S: Spout> SpoutTask<S> {
             waker,
             due: Due::Now,
             active: false,
+            room: Room::default(),
             opened: false,
             restart: RestartPolicy::default(),
             metrics,
@@ -183,9 +184,9 @@ impl<S: Spout> SpoutTask<S> {
         tracing::error!(component = %self.info.component, task = self.info.task.get(), error = what, "a spout failed");
         let errors = &mut self.run.errors;
         if panic {
-            errors.panics += 1
+            errors.panics += 1;
         } else {
-            errors.failures += 1
+            errors.failures += 1;
         }
         errors.last = Some(what);
         errors.backtrace = failure.backtrace();
@@ -393,8 +394,9 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
         }
         let mut watermark = None;
         let first = self.ledger.as_ref().map(Ledger::next_sequence);
-        let room = self.ledger.as_ref().map_or(BATCH, |ledger| ledger.room().min(BATCH));
+        let room = self.ledger.as_ref().map_or(self.room.rows(), |ledger| ledger.room().min(self.room.rows()));
         env.outputs.begin();
+        let (before, bytes) = (env.outputs.appended, env.outputs.held_bytes());
         let heads = env.heads.anchors.len();
         let sink = Sink::Lane(LaneSink {
             outputs: env.outputs,
@@ -409,6 +411,7 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
         self.run.calls += 1;
         match catch_unwind(AssertUnwindSafe(|| spout.next(&mut out))) {
             Ok(outcome) => {
+                self.room.learn(env.outputs.appended - before, env.outputs.held_bytes() - bytes);
                 let failed = outcome.is_err() || env.outputs.error.is_some();
                 if failed {
                     env.heads.anchors.truncate(heads);
@@ -445,10 +448,6 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
 
     fn next_deadline(&self) -> Option<u64> {
         self.ledger.as_ref().and_then(Ledger::next_deadline)
-    }
-
-    fn pending(&self) -> usize {
-        self.ledger.as_ref().map_or(0, Ledger::pending)
     }
 
     fn book_counts(&mut self) {

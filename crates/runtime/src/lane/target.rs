@@ -6,7 +6,7 @@ use squall_engine::shuffle::Load;
 use squall_types::{Anchor, Batch, Route, TaskId, Value};
 
 use super::control::Control;
-use super::outputs::BATCH;
+use super::outputs::{BATCH, BATCH_BYTES};
 use super::router::Router;
 use crate::inbox::{Inbox, Parcel, Size};
 
@@ -44,10 +44,12 @@ pub enum FlushPolicy {
 impl FlushPolicy {
     /// Whether a batch that has waited since then leaves.
     #[inline]
-    pub fn wants(self, rows: usize, since_ns: u64, now_ns: u64) -> bool {
+    pub fn wants(self, rows: u32, bytes: usize, since_ns: u64, now_ns: u64) -> bool {
         match self {
             Self::All => true,
-            Self::Older(age) => rows >= BATCH || now_ns.saturating_sub(since_ns) >= age,
+            Self::Older(age) => {
+                rows as usize >= BATCH || bytes >= BATCH_BYTES || now_ns.saturating_sub(since_ns) >= age
+            }
         }
     }
 }
@@ -108,7 +110,8 @@ impl Target {
     /// Sends the batch if the policy wants it to leave; says so if there is no room.
     pub fn flush(&mut self, now_ns: u64, policy: FlushPolicy) -> Option<Blocked> {
         let marked = self.batch.mark.is_some();
-        if self.batch.is_empty() || !marked && !policy.wants(self.batch.rows as usize, self.since_ns, now_ns) {
+        let Batch { rows, heap_bytes, .. } = self.batch;
+        if self.batch.is_empty() || !marked && !policy.wants(rows, heap_bytes, self.since_ns, now_ns) {
             return None;
         }
         let mut batch = std::mem::take(&mut self.batch);

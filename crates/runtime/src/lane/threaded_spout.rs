@@ -14,10 +14,10 @@ use squall_types::Timestamp;
 use tokio::sync::watch;
 
 use super::emits::Emits;
+use super::room::Room;
 use super::spout_cell::MakeSpout;
 use crate::api::{Declarer, Failure, Next, Result, Sink, Spout, SpoutCollector, SpoutContext, SpoutWaker, TaskInfo};
 use crate::clock::Clock;
-use crate::lane::BATCH;
 use crate::metrics::{NodeMetrics, UserMetrics};
 use crate::panics::Panic;
 use crate::token::Notify;
@@ -81,6 +81,7 @@ pub struct Owner {
     pub metrics: Arc<NodeMetrics>,
     pub index: u16,
     /// Held by the thread until it ends: the slot waits for that.
+    #[expect(dead_code, reason = "what counts is when it is dropped")]
     pub running: watch::Receiver<()>,
 }
 
@@ -131,6 +132,7 @@ impl<S: Spout> Spout for ThreadedSpout<S> {
             waker: SpoutWaker::new(self.link.clone()),
             owner: self.owner.clone(),
             backoff: RestartPolicy::default(),
+            room: Room::default(),
         };
         let name = format!("{}-{}", context.info.component, context.info.task);
         std::thread::Builder::new().name(name).spawn(move || {
@@ -227,6 +229,7 @@ struct Thread<S: Spout> {
     waker: SpoutWaker,
     owner: Owner,
     backoff: RestartPolicy,
+    room: Room,
 }
 
 /// What the thread does next.
@@ -373,17 +376,18 @@ impl<S: Spout> Thread<S> {
         self.owner.metrics.set_thread_since(0);
     }
 
-    fn call(&self, spout: &mut S) -> Made<S::Id> {
+    fn call(&mut self, spout: &mut S) -> Made<S::Id> {
         let (mut ids, mut emits, mut watermark) = (Vec::new(), Emits::default(), None);
         let mut out = SpoutCollector {
             sink: Sink::Thread(&mut ids, &mut emits),
             clock: &self.clock,
-            room: BATCH,
+            room: self.room.rows(),
             watermark: &mut watermark,
         };
         self.owner.metrics.set_thread_since(self.clock.now_ns());
         let caught = catch_unwind(AssertUnwindSafe(|| spout.next(&mut out)));
         self.owner.metrics.set_thread_since(0);
+        self.room.learn(emits.len(), emits.heap_bytes());
         let panic = caught.as_ref().err().map(|panic| crate::panics::take(&**panic));
         let outcome = caught.unwrap_or(Ok(Next::Wait));
         if outcome.is_err() || panic.is_some() {

@@ -18,7 +18,7 @@ pub const NONE: Streams = &[];
 pub const ONE: Streams = &[("default", &["n"], false)];
 
 /// Nothing in these tests takes this long unless it hangs.
-pub const LONG: Duration = Duration::from_secs(8);
+pub const LONG: Duration = Duration::from_secs(30);
 
 fn declare(streams: Streams, to: &mut Declarer) {
     for (name, fields, direct) in streams {
@@ -275,11 +275,10 @@ where
     move || From { fates: fates.clone(), streams, next: next.clone() }
 }
 
+type BoxedNext = Box<dyn FnMut(&mut SpoutCollector<'_, i64>) -> Result<Next> + Send>;
+
 /// Makes spouts that emit `0..to`, tracked, each number in a row of its own, and are done.
-pub fn count(
-    fates: &Arc<Fates>,
-    to: i64,
-) -> impl Fn() -> From<Box<dyn FnMut(&mut SpoutCollector<'_, i64>) -> Result<Next> + Send>> + Send + Sync + 'static {
+pub fn count(fates: &Arc<Fates>, to: i64) -> impl Fn() -> From<BoxedNext> + Send + Sync + 'static {
     let fates = fates.clone();
     move || {
         let mut n = 0;

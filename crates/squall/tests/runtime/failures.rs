@@ -1,12 +1,12 @@
 //! What becomes of a tuple, its root and its task when something goes wrong.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use squall::{
     Bolt, BoltContext, Collector, Delivery, FailureKind, Next, Result, Spout, SpoutCollector, SpoutContext,
-    StateHandle, TopologyBuilder, Tuple,
+    StateHandle, Token, TopologyBuilder, Tuple,
 };
 
 use crate::common::*;
@@ -19,9 +19,9 @@ async fn each_tracked_root_is_told_once_and_untracked_rows_never() {
     let next = move |out: &mut SpoutCollector<'_, i64>| {
         while n < 3_000 && out.room() > 0 {
             if n % 3 == 0 {
-                out.emit((n,))
+                out.emit((n,));
             } else {
-                out.emit_with(n, (n,))
+                out.emit_with(n, (n,));
             }
             n += 1;
         }
@@ -360,7 +360,7 @@ impl Spout for Spouts {
 }
 
 async fn spout_that_panics(blocking: bool, refuse_open: u64) {
-    let (told, log) = (Arc::new(SpoutsTold::default()), Log::new());
+    let told = Arc::new(SpoutsTold::default());
     told.refuse_open.store(refuse_open, SeqCst);
     let mut topology = TopologyBuilder::new("t");
     let spouts = told.clone();
@@ -372,22 +372,19 @@ async fn spout_that_panics(blocking: bool, refuse_open: u64) {
         spout.blocking();
     }
     // The sink keeps the first rows' roots pending until the spout has come again.
-    let hold = each(&log, NONE, {
-        let mut kept = Vec::new();
-        let held = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let _ = &mut kept as &mut Vec<()>;
-        move |here: &Here<'_, Log<i64>>, event: Event<'_>, out: &mut Collector<'_>| {
+    let held: Arc<(Log<i64>, Mutex<Vec<Token>>)> = Arc::default();
+    let hold =
+        each(&held, NONE, |here: &Here<'_, (Log<i64>, Mutex<Vec<_>>)>, event: Event<'_>, out: &mut Collector<'_>| {
             let n = event.n().unwrap_or_default();
-            here.log.push(n);
-            let mut held = held.lock().expect("no panic under it");
+            here.log.0.push(n);
+            let mut held = here.log.1.lock().expect("no panic under it");
             if n < 1_000 {
                 held.push(out.keep());
             } else {
-                held.drain(..).for_each(squall::Token::ack);
-            }
+                held.drain(..).for_each(Token::ack);
+            };
             Ok(())
-        }
-    });
+        });
     topology.bolt("b", hold).global("s");
     let (books, metrics) = run(topology).await;
     assert_eq!((books.acked, books.lost, books.failed, books.left), (100, 100, 0, 0), "{books:?}");
@@ -395,7 +392,7 @@ async fn spout_that_panics(blocking: bool, refuse_open: u64) {
     assert_eq!(told.acked.sorted(), (1_000..1_100).collect::<Vec<_>>(), "acks of the old life are ignored");
     assert_eq!(told.failed.len(), 0);
     assert_eq!(told.called_unopened.load(SeqCst), 0);
-    assert_eq!(log.sorted(), (0..100).chain(1_000..1_100).collect::<Vec<_>>());
+    assert_eq!(held.0.sorted(), (0..100).chain(1_000..1_100).collect::<Vec<_>>());
     let spout = &metrics.component("s").expect("declared").total;
     assert_eq!(spout.errors.panics, 1);
     assert!(spout.errors.last.is_some());

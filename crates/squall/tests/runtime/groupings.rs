@@ -159,7 +159,7 @@ async fn emitted_wrongly(emit: fn(&mut squall::Collector<'_>)) -> String {
         if event.n().is_some() {
             (here.log)(out);
             let error = out.error().expect("what was emitted doesn't fit").code();
-            return Err(format!("{}", error).into());
+            return Err(error.to_string().into());
         }
         Ok(())
     });

@@ -175,9 +175,9 @@ async fn cycle(
             let Event::Row(tuple) = event else { return Ok(()) };
             let (n, left): (i64, i64) = (tuple.get(0)?, tuple.get(1)?);
             if left > 0 {
-                out.emit((n, left - 1))
+                out.emit((n, left - 1));
             } else {
-                here.log.push(n)
+                here.log.push(n);
             }
             Ok(())
         },

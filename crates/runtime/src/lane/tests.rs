@@ -1,0 +1,192 @@
+//! The lane's pure parts, without a topology around them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+use squall_engine::edges::EdgeIds;
+use squall_engine::ledger::FailureKind;
+use squall_types::topology::Fields;
+use squall_types::{Anchor, Batch, EdgeId, Incarnation, RootId, Schema, Sequence, TaskId};
+
+use super::acks::{AckBatch, AckOut, AckRoutes};
+use super::control::{Control, Phase};
+use super::heads::{Heads, NO_HEAD};
+use super::outputs::{BATCH, Origin, OutStream, Outputs};
+use super::router::Router;
+use super::target::{Edge, FlushPolicy, Place, Target};
+use crate::api::StreamHandle;
+use crate::inbox::{Bound, Inbox};
+use crate::token::Notify;
+
+fn root(sequence: u64) -> RootId {
+    RootId::new(TaskId::new(1), Incarnation::default(), Sequence::new(sequence))
+}
+
+fn anchor(sequence: u64, edge: u64) -> Anchor {
+    Anchor { root: root(sequence), edge: EdgeId::from_bits(edge) }
+}
+
+/// Ack records of task 1, and where they come to.
+fn acks() -> (AckOut, Arc<Inbox<AckBatch>>) {
+    let inbox = Arc::new(Inbox::new(Bound::DEFAULT));
+    (AckOut::new(AckRoutes::new(vec![(inbox.clone(), vec![1])], 3)), inbox)
+}
+
+/// What is done and what failed, once all has been sent: edges by root.
+fn told(acks: &mut AckOut, inbox: &Inbox<AckBatch>) -> (Vec<(u64, u64)>, Vec<u64>) {
+    acks.flush(0, true, 0);
+    let batch = inbox.take().unwrap_or_default();
+    let acked = batch.acked.iter().map(|(root, edge)| (root.sequence().get(), edge.to_bits())).collect();
+    (acked, batch.failed.iter().map(|(root, _)| root.sequence().get()).collect())
+}
+
+#[test]
+fn neighbouring_acks_of_a_root_are_one_record_and_untracked_or_foreign_ones_are_none() {
+    let (mut acks, inbox) = acks();
+    for anchor in [anchor(5, 1), anchor(5, 2), anchor(6, 4), anchor(5, 8), Anchor::NONE] {
+        acks.ack(anchor);
+    }
+    let foreign = RootId::new(TaskId::new(2), Incarnation::default(), Sequence::new(5));
+    acks.ack(Anchor { root: foreign, edge: EdgeId::from_bits(16) });
+    acks.fail(RootId::NONE, FailureKind::Failed);
+    acks.fail(root(7), FailureKind::Failed);
+    assert_eq!(told(&mut acks, &inbox), (vec![(5, 3), (6, 4), (5, 8)], vec![7]));
+}
+
+#[test]
+fn a_head_is_acked_with_all_that_was_made_of_it_and_a_failed_one_is_not_acked_at_all() {
+    let (mut acks, inbox) = acks();
+    let mut heads = Heads::default();
+    heads.anchors.extend([anchor(0, 1), anchor(1, 2), anchor(2, 4)]);
+    heads.more.push((2, anchor(3, 8)));
+    heads.add_sum(0, EdgeId::from_bits(16));
+    heads.add_sum(NO_HEAD, EdgeId::from_bits(99));
+    heads.fail(1, FailureKind::Failed);
+    heads.fail(NO_HEAD, FailureKind::Failed);
+    let joined = heads.add(&[anchor(4, 32), anchor(5, 64)]);
+    heads.fail(joined, FailureKind::Failed);
+    heads.settle(&mut acks);
+    let (acked, mut failed) = told(&mut acks, &inbox);
+    failed.sort_unstable();
+    assert_eq!((acked, failed), (vec![(0, 17), (2, 4), (3, 8)], vec![1, 4, 5]));
+    assert!(heads.anchors.is_empty() && heads.more.is_empty());
+    heads.anchors.push(anchor(1, 2));
+    heads.settle(&mut acks);
+    assert_eq!(told(&mut acks, &inbox).0, [(1, 2)], "the failures before are forgotten");
+}
+
+#[test]
+fn a_branch_below_a_head_cancels_once_it_is_acked() {
+    let (mut heads, mut ids) = (Heads::default(), EdgeIds::new(7));
+    heads.anchors.extend([anchor(0, 1), Anchor::NONE]);
+    heads.more.push((0, anchor(1, 2)));
+    let branch = heads.branch(0, &mut ids);
+    assert_eq!(branch.iter().map(|anchor| anchor.root).collect::<Vec<_>>(), [root(0), root(1)]);
+    assert_eq!(heads.get(0).edge ^ branch[0].edge, EdgeId::from_bits(1));
+    assert_eq!(heads.more[0].1.edge ^ branch[1].edge, EdgeId::from_bits(2));
+    assert!(heads.branch(1, &mut ids).is_empty(), "what isn't tracked has no branch");
+}
+
+/// An edge to a single task, whose inbox takes a batch at a time.
+fn edge() -> (Edge, Arc<Inbox<Batch>>) {
+    let inbox = Arc::new(Inbox::new(Bound { rows: 1, ..Bound::DEFAULT }));
+    let target = Target::new(inbox.clone(), 0, 0, 1, None);
+    let (places, tasks) = (vec![Place { target: 0, task: 0 }], Arc::from([TaskId::new(2)]));
+    (Edge { router: Router::Global, targets: vec![target], places, tasks, feedback: false, routed: false }, inbox)
+}
+
+fn outputs() -> (Outputs, Arc<Inbox<Batch>>) {
+    let (edge, inbox) = edge();
+    let schema = Arc::new(Schema::new("b".into(), "default".into(), Fields::new(["n"])));
+    let stream = OutStream::new(schema, false, vec![edge], Vec::new());
+    (Outputs::new(vec![stream], EdgeIds::new(1), false, [TaskId::new(1)].into()), inbox)
+}
+
+fn append(outputs: &mut Outputs, rows: usize) {
+    for n in 0..rows {
+        let mut sum = EdgeId::ZERO;
+        let mut origin =
+            Origin { head: NO_HEAD, root: RootId::NONE, sum: &mut sum, more: &mut [], source: 0, direct: false };
+        outputs.append(StreamHandle::DEFAULT, (i64::try_from(n).expect("small"),), &mut origin);
+    }
+}
+
+/// A young partial batch that found no room stands before a full one: neither may be waited for within the flush.
+#[test]
+fn a_flush_ends_when_a_younger_batch_that_found_no_room_stands_in_the_way() {
+    let (mut outputs, inbox) = outputs();
+    let (mut acks, _) = acks();
+    let mut push = |outputs: &mut Outputs, rows: usize, now_ns: u64| {
+        append(outputs, rows);
+        outputs.route(now_ns, &mut acks, false, |_, _| ());
+    };
+    push(&mut outputs, 3, 1);
+    assert!(outputs.flush(1, FlushPolicy::All, |_, _| ()).is_none(), "the first has room");
+    push(&mut outputs, 4, 2);
+    assert!(outputs.flush(2, FlushPolicy::All, |_, _| ()).is_some(), "the second has none");
+    push(&mut outputs, BATCH, 3);
+    assert!(outputs.flush(3, FlushPolicy::Older(1_000_000), |_, _| ()).is_some(), "the third waits for the second");
+    for rows in [3, 4, BATCH as u32] {
+        let batch = inbox.take().expect("in order");
+        assert_eq!(batch.rows, rows);
+        inbox.done(batch.rows as usize, batch.bytes(), batch);
+        outputs.flush(4, FlushPolicy::All, |_, _| ());
+    }
+    assert!(inbox.take().is_none());
+}
+
+#[test]
+fn a_withdrawn_call_leaves_no_row_no_bytes_and_no_error() {
+    let (mut outputs, _) = outputs();
+    let (mut acks, _) = acks();
+    outputs.begin();
+    append(&mut outputs, 2);
+    outputs.begin();
+    append(&mut outputs, 3);
+    let mut sum = EdgeId::ZERO;
+    let mut origin =
+        Origin { head: NO_HEAD, root: RootId::NONE, sum: &mut sum, more: &mut [], source: 0, direct: false };
+    outputs.append(StreamHandle::DEFAULT, ("x".repeat(100), 1), &mut origin);
+    assert!(outputs.error.is_some(), "two values don't fit one field");
+    outputs.withdraw(&mut acks);
+    assert_eq!((outputs.streams[0].rows, outputs.streams[0].values.len(), outputs.held_bytes()), (2, 2, 0));
+    assert_eq!((outputs.appended, outputs.error.is_none()), (2, true));
+}
+
+struct Woken(AtomicU64);
+
+impl Notify for Woken {
+    fn notify(&self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn a_cycle_holds_spouts_above_its_limit_and_wakes_them_once_it_is_half_empty() {
+    let (control, woken) = (Control::new(10), Arc::new(Woken(AtomicU64::new(0))));
+    control.enlist(woken.clone());
+    for (rows, held, wakes) in
+        [(10, false, 0), (1, true, 0), (-5, true, 0), (-1, false, 1), (-5, false, 1), (11, true, 1)]
+    {
+        control.add_feedback(rows);
+        assert_eq!((control.holds_spouts(), woken.0.load(SeqCst)), (held, wakes), "after {rows}");
+    }
+}
+
+#[test]
+fn draining_and_stopping_are_not_gone_back_on() {
+    let control = Control::new(1);
+    for (to, then) in [
+        (Phase::Active, Phase::Active),
+        (Phase::Inactive, Phase::Inactive),
+        (Phase::Active, Phase::Active),
+        (Phase::Draining, Phase::Draining),
+        (Phase::Active, Phase::Draining),
+        (Phase::Stopping, Phase::Stopping),
+        (Phase::Draining, Phase::Stopping),
+        (Phase::Inactive, Phase::Stopping),
+    ] {
+        control.set_phase(to);
+        assert_eq!(control.phase(), then, "after {to:?}");
+    }
+}
