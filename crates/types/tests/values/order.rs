@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use proptest::prelude::*;
 use squall_types::{Str, Timestamp, Value};
@@ -82,7 +82,7 @@ fn text_is_not_the_bytes_it_is_made_of() {
 }
 
 fn assert_same(a: &Value, b: &Value) {
-    let hasher = RandomState::new();
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
     assert_eq!(a, b);
     assert_eq!(a.cmp(b), Ordering::Equal);
     assert_eq!(hasher.hash_one(a), hasher.hash_one(b));
@@ -91,7 +91,7 @@ fn assert_same(a: &Value, b: &Value) {
 proptest! {
     #[test]
     fn the_order_is_total_and_agrees_with_equality_and_hash(a in value(), b in value(), c in value()) {
-        let hasher = RandomState::new();
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
         prop_assert_eq!(a.cmp(&a.clone()), Ordering::Equal);
         prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
         prop_assert_eq!(a == b, a.cmp(&b) == Ordering::Equal);
@@ -101,7 +101,7 @@ proptest! {
         if a == b {
             prop_assert_eq!(hasher.hash_one(&a), hasher.hash_one(&b));
         }
-        prop_assert_eq!(hasher.hash_one(&a), hasher.hash_one(a.clone()));
+        prop_assert_eq!(hasher.hash_one(&a), hasher.hash_one(&a.clone()));
     }
 
     #[test]
@@ -172,7 +172,7 @@ proptest! {
 
     #[test]
     fn values_that_equal_the_same_are_equal_and_hash_alike(values in proptest::collection::vec(few(), 3)) {
-        let hasher = RandomState::new();
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
         let [a, b, c] = &values[..] else { panic!("three") };
         prop_assert!(!(a == b && b == c) || a == c);
         prop_assert!(!(a < b && b < c) || a < c);
@@ -182,7 +182,7 @@ proptest! {
 
     #[test]
     fn hashes_tell_apart_what_the_order_tells_apart(values in proptest::collection::vec(few(), 0..30)) {
-        let hasher = RandomState::new();
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
         let hashes: BTreeSet<u64> = values.iter().map(|value| hasher.hash_one(value)).collect();
         let sorted: BTreeSet<&Value> = values.iter().collect();
         let mut listed: Vec<&Value> = values.iter().collect();

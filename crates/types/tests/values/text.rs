@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -77,7 +77,7 @@ fn the_default_is_empty() {
 proptest! {
     #[test]
     fn how_text_is_held_shows_nowhere(text in ".{0,60}", other in ".{0,60}") {
-        let hasher = RandomState::new();
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
         let forms = [
             Str::new(&text),
             Str::from(&text),
