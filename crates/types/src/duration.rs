@@ -96,6 +96,7 @@ pub mod option {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde::Serialize;
 
     use super::*;
 
@@ -130,7 +131,57 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_longest_duration_is_read_in_each_unit_and_one_more_is_too_long() {
+        let most = Duration::MAX.as_nanos();
+        for (unit, size) in UNITS {
+            let whole = most / size;
+            assert_eq!(parse(&format!("{whole}{unit}")).unwrap().as_nanos(), whole * size);
+            let text = format!("{}{unit}", whole + 1);
+            assert_eq!(parse(&text), Err(NotADuration::TooLong(text)));
+        }
+    }
+
+    #[test]
+    fn zeros_in_front_change_nothing() {
+        assert_eq!(parse("007s"), Ok(Duration::from_secs(7)));
+        assert_eq!(parse("0h"), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_duration_in_a_field_may_be_missing_if_it_is_optional() {
+        #[derive(Serialize, Deserialize, Debug, PartialEq)]
+        struct Times {
+            #[serde(with = "super")]
+            timeout: Duration,
+            #[serde(default, with = "option")]
+            tick: Option<Duration>,
+        }
+        let read = |json: &str| serde_json::from_str::<Times>(json);
+        let both = Times { timeout: Duration::from_millis(1), tick: Some(Duration::from_secs(60)) };
+        let json = serde_json::to_string(&both).unwrap();
+        assert_eq!(json, r#"{"timeout":"1ms","tick":"60s"}"#);
+        assert_eq!(read(&json).unwrap(), both);
+        assert_eq!(read(r#"{"timeout":"1ms","tick":"1m"}"#).unwrap(), both);
+        for without in [r#"{"timeout":"1ms"}"#, r#"{"timeout":"1ms","tick":null}"#] {
+            assert_eq!(read(without).unwrap().tick, None);
+        }
+        for broken in [r#"{"tick":"1s"}"#, r#"{"timeout":null}"#, r#"{"timeout":1}"#] {
+            assert!(read(broken).is_err(), "{broken}");
+        }
+        let error = read(r#"{"timeout":"1s","tick":"soon"}"#).unwrap_err().to_string();
+        assert!(error.starts_with("\"soon\" is no duration; write a whole number"), "{error}");
+    }
+
     proptest! {
+        #[test]
+        fn a_number_and_a_unit_are_read_as_their_product(number in 0..1_000_000_u32, which in 0..UNITS.len()) {
+            let (unit, size) = UNITS[which];
+            let duration = parse(&format!("{number}{unit}")).unwrap();
+            prop_assert_eq!(duration.as_nanos(), u128::from(number) * size);
+            prop_assert_eq!(parse(&format(duration)), Ok(duration));
+        }
+
         #[test]
         fn every_duration_survives_being_written_and_read(seconds: u64, nanos in 0u32..1_000_000_000) {
             let duration = Duration::new(seconds, nanos);

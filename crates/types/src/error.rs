@@ -116,7 +116,25 @@ mod tests {
         assert!(Code::all().windows(2).all(|pair| pair[0] < pair[1]));
     }
 
+    #[test]
+    fn the_highest_code_is_read_and_the_next_is_none() {
+        assert_eq!("SQ65535".parse(), Ok(Code(65_535)));
+        assert_eq!(
+            "SQ65536".parse::<Code>().unwrap_err().to_string(),
+            "\"SQ65536\" is no error code; a code is written SQ1001"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn a_code_is_read_from_no_other_text_than_its_own(text in "[Ss][Qq]0?[0-9]{1,6}") {
+            if let Ok(code) = text.parse::<Code>() {
+                prop_assert_eq!(code.to_string(), text.to_uppercase());
+            } else {
+                prop_assert!(!(text.len() == 6 || text.len() == 7 && text[2..].parse::<u16>().is_ok_and(|number| number >= 10_000)));
+            }
+        }
+
         #[test]
         fn every_number_survives_being_written_and_read(number: u16) {
             let code = Code(number);

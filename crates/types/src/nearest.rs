@@ -108,7 +108,31 @@ mod tests {
         assert_eq!(nearest("a", [long.as_str()]), None);
     }
 
+    #[test]
+    fn letters_count_not_bytes() {
+        assert_eq!(apart("é", "e"), 1);
+        assert_eq!(nearest("größe", ["grösse", "große"]), Some("große"));
+        assert_eq!(nearest("ÉTÉ", ["été"]), Some("été"));
+    }
+
+    #[test]
+    fn the_longest_name_that_is_compared_is_found() {
+        let name = "a".repeat(LONGEST);
+        let slipped = format!("{}b", &name[1..]);
+        assert_eq!(nearest(&slipped, [name.as_str()]), Some(name.as_str()));
+    }
+
     proptest! {
+        #[test]
+        fn no_candidate_is_nearer_than_the_one_that_is_offered(name in "[ab]{1,6}", others in proptest::collection::vec("[ab]{1,6}", 0..6)) {
+            let meant = nearest(&name, others.iter().map(String::as_str));
+            if let Some(meant) = meant {
+                prop_assert!(others.iter().all(|other| apart(&name, meant) <= apart(&name, other)));
+                prop_assert!(apart(&name, meant) <= name.len().max(meant.len()).max(3) / 3);
+            }
+            prop_assert!(!others.contains(&name) || meant == Some(name.as_str()));
+        }
+
         #[test]
         fn a_distance_is_symmetric_zero_for_equals_and_at_most_the_longer(a in "[abc]{0,8}", b in "[abc]{0,8}") {
             prop_assert_eq!(apart(&a, &b), apart(&b, &a));

@@ -31,7 +31,7 @@ from_value! {
     u32: "int (u32)", |value| value.as_i64()?.try_into().ok();
     u64: "int (u64)", |value| value.as_i64()?.try_into().ok();
     usize: "int (usize)", |value| value.as_i64()?.try_into().ok();
-    f32: "float", |value| value.as_f64().map(|number| number as f32);
+    f32: "float (f32)", |value| narrow(value.as_f64()?);
     f64: "float", |value| value.as_f64();
     &'a str: "string", |value| value.as_str();
     String: "string", |value| value.as_str().map(str::to_owned);
@@ -41,6 +41,12 @@ from_value! {
     Timestamp: "timestamp", |value| value.as_timestamp();
     &'a Value: "value", |value| Some(value);
     Value: "value", |value| Some(value.clone());
+}
+
+/// Rounded, but never to infinity.
+fn narrow(wide: f64) -> Option<f32> {
+    let number = wide as f32;
+    (number.is_finite() || !wide.is_finite()).then_some(number)
 }
 
 /// `$type: "what it is called", Variant`: shares the payload.

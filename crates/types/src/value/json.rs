@@ -13,6 +13,7 @@ use super::{Str, Timestamp, Value, base64};
 const TIMESTAMP: &str = "$timestamp";
 const BYTES: &str = "$bytes";
 const FLOAT: &str = "$float";
+const TAGS: [&str; 3] = [TIMESTAMP, BYTES, FLOAT];
 
 pub(super) fn serialize<S: Serializer>(at: &At<'_, Value>, serializer: S) -> Result<S::Ok, S::Error> {
     let depth = at.depth;
@@ -46,17 +47,24 @@ fn only_entry(entries: &BTreeMap<Str, Value>) -> Option<(&Str, &Value)> {
 /// Whether a map's only key would be read as a tag, or as the escape of one: each `$` put in front escapes once more.
 fn is_tag(key: &str) -> bool {
     let name = key.trim_start_matches('$');
-    [TIMESTAMP, BYTES, FLOAT].iter().any(|tag| &tag[1..] == name) && name.len() < key.len()
+    TAGS.iter().any(|tag| &tag[1..] == name) && name.len() < key.len()
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D, depth: usize) -> Result<Value, D::Error> {
     Levels { depth }.deserialize(deserializer)
 }
 
-/// Reads a value of at most so many levels.
+/// Reads a value of at most so many levels. With none, only what a tag holds: a scalar, which is no level of its own.
 #[derive(Clone, Copy)]
 struct Levels {
     depth: usize,
+}
+
+impl Levels {
+    /// What may be inside a list or a map.
+    fn inner<E: Error>(self) -> Result<Self, E> {
+        self.depth.checked_sub(1).map(|depth| Self { depth }).ok_or_else(|| E::custom(TOO_DEEP))
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Levels {
@@ -116,22 +124,38 @@ impl<'de> Visitor<'de> for Levels {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
         let mut items = Vec::with_capacity(capacity(seq.size_hint()));
-        while let Some(item) = seq.next_element_seed(Self { depth: self.depth - 1 })? {
+        while let Some(item) = seq.next_element_seed(inner)? {
             items.push(item);
         }
         Ok(Value::List(items.into()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
         let mut entries = BTreeMap::new();
         while let Some(key) = map.next_key::<Str>()? {
-            entries.insert(key, map.next_value_seed(Self { depth: self.depth - 1 })?);
+            let tag = TAGS.contains(&key.as_str());
+            let item = if tag { map.next_value_seed(Content(inner))? } else { map.next_value_seed(inner)? };
+            entries.insert(key, item);
         }
         match only_entry(&entries) {
             Some((tag, content)) if is_tag(tag) => untag(tag, content),
+            _ if inner.depth == 0 && !entries.is_empty() => Err(A::Error::custom(TOO_DEEP)),
             _ => Ok(Value::Map(Arc::new(entries))),
         }
+    }
+}
+
+/// Reads what a tag holds, also on the last level.
+struct Content(Levels);
+
+impl<'de> DeserializeSeed<'de> for Content {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self.0)
     }
 }
 

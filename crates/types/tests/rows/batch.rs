@@ -1,5 +1,6 @@
 //! Batches.
 
+use proptest::prelude::*;
 use squall_types::{Anchor, Batch, EdgeId, KeyGroup, Mark, RootId, Route, Timestamp, Value};
 
 fn anchor(bits: u64) -> Anchor {
@@ -85,4 +86,32 @@ fn bytes_are_those_of_rows_and_of_what_they_hold_outside() {
 #[test]
 fn the_records_of_a_row_stay_small() {
     assert_eq!((size_of::<Value>(), size_of::<Anchor>(), size_of::<Route>()), (24, 16, 6));
+}
+
+#[test]
+fn a_row_past_the_last_anchor_or_route_has_none_of_its_own() {
+    let batch = full();
+    assert_eq!(batch.anchor(2), Anchor::NONE);
+    assert_eq!(batch.route(2), Route::FIRST);
+}
+
+#[test]
+#[should_panic(expected = "out of range")]
+fn a_row_that_is_not_there_is_a_bug_that_shows() {
+    let _ = full().row(2);
+}
+
+proptest! {
+    #[test]
+    fn rows_are_where_the_width_puts_them(width in 0..5_u16, rows in 0..20_u32) {
+        let row = |row: u32| (0..i64::from(width)).map(move |column| Value::Int(i64::from(row) * 100 + column));
+        let mut batch = Batch { width, rows, values: (0..rows).flat_map(row).collect(), ..Batch::default() };
+        for index in 0..rows {
+            prop_assert_eq!(batch.row(index as usize), row(index).collect::<Vec<_>>());
+        }
+        prop_assert_eq!(batch.is_empty(), rows == 0);
+        prop_assert_eq!(batch.bytes(), usize::from(width) * rows as usize * 24);
+        batch.clear();
+        prop_assert!(batch.is_empty() && batch.width == width);
+    }
 }

@@ -1,6 +1,9 @@
 //! A row as a component sees it.
 
-use squall_types::{KeyGroup, RowError, StreamId, TaskId, Tuple, Value};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use squall_types::{KeyGroup, OwnedTuple, RowError, StreamId, TaskId, Tuple, Value};
 
 use super::schema;
 
@@ -104,4 +107,48 @@ fn a_stream_without_fields_matches_the_empty_list() {
     assert!(schema.matches(&[]));
     assert!(schema.matches(&[]));
     assert!(!schema.matches(&["a"]));
+}
+
+#[test]
+fn an_owned_tuple_is_the_row_it_was_made_of() {
+    let (row, schema) = ([Value::from("a"), Value::Int(7)], schema(&["word", "n"]));
+    let owned = OwnedTuple::new(row.to_vec().into(), Arc::clone(&schema), TaskId::new(3), KeyGroup::new(5));
+    assert_eq!(owned.view().values(), row);
+    assert!(Arc::ptr_eq(owned.view().schema(), &schema));
+    let again = owned.view().to_owned();
+    assert_eq!((again.view().source_task(), again.view().group()), (TaskId::new(3), KeyGroup::new(5)));
+    assert_eq!(*again.into_values(), row);
+    drop(owned);
+    assert_eq!(Arc::strong_count(&schema), 1, "no row is left that knows the schema");
+}
+
+#[test]
+fn errors_have_the_code_of_what_went_wrong() {
+    let (row, schema) = ([Value::Null], schema(&["n"]));
+    let tuple = Tuple::new(&row, &schema, TaskId::new(1), KeyGroup::NONE);
+    let code = |error: Option<RowError>| error.map(|error| error.code().to_string());
+    assert_eq!(code(tuple.get::<i64>(1).err()).as_deref(), Some("SQ2001"));
+    assert_eq!(code(tuple.field::<i64>("m").err()).as_deref(), Some("SQ2002"));
+    assert_eq!(code(tuple.field::<i64>("n").err()).as_deref(), Some("SQ2003"));
+    assert_eq!(code(tuple.get::<Option<i64>>(0).err()), None);
+}
+
+proptest! {
+    #[test]
+    fn a_field_is_its_position_among_the_names(
+        names in proptest::collection::btree_set("[a-d]{1,2}", 1..8)
+            .prop_flat_map(|names| Just(names.into_iter().collect::<Vec<_>>()).prop_shuffle()),
+        other in "[a-d]{1,2}",
+    ) {
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let (row, schema) = ((0..8).map(Value::Int).take(known.len()).collect::<Vec<_>>(), schema(&known));
+        let tuple = Tuple::new(&row, &schema, TaskId::new(1), KeyGroup::NONE);
+        for (index, name) in known.iter().enumerate() {
+            prop_assert_eq!(tuple.field::<usize>(name).ok(), Some(index));
+            prop_assert_eq!(tuple.get::<usize>(index).ok(), Some(index));
+        }
+        let expected = known.iter().position(|name| *name == other);
+        prop_assert_eq!(tuple.field::<usize>(&other).ok(), expected);
+        prop_assert_eq!(schema.fields().iter().collect::<Vec<_>>(), known);
+    }
 }

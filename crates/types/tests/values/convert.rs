@@ -236,3 +236,66 @@ proptest! {
         prop_assert_eq!(usize::from_value(&value), usize::try_from(number).ok());
     }
 }
+
+/// The outermost numbers that `T` reads, and that it reads none beyond them.
+fn assert_range<T: for<'a> FromValue<'a> + TryInto<i128>>(least: i64, most: i64) {
+    let read = |number: i64| T::from_value(&Value::Int(number)).and_then(|number| number.try_into().ok());
+    let name = std::any::type_name::<T>();
+    assert_eq!((read(least), read(most)), (Some(least.into()), Some(most.into())), "{name}");
+    for beyond in [least.checked_sub(1), most.checked_add(1)].into_iter().flatten() {
+        assert_eq!(read(beyond), None, "{beyond} as {name}");
+    }
+}
+
+#[test]
+fn each_int_type_reads_its_whole_range_and_nothing_beyond() {
+    assert_range::<i8>(-128, 127);
+    assert_range::<i16>(-32_768, 32_767);
+    assert_range::<i32>(-2_147_483_648, 2_147_483_647);
+    assert_range::<i64>(i64::MIN, i64::MAX);
+    assert_range::<u8>(0, 255);
+    assert_range::<u16>(0, 65_535);
+    assert_range::<u32>(0, 4_294_967_295);
+    assert_range::<u64>(0, i64::MAX);
+}
+
+#[test]
+fn the_widest_integers_that_fit_become_values_and_the_next_do_not() {
+    let most = i64::MAX;
+    assert_eq!(Value::try_from(most.unsigned_abs()).ok(), Some(Value::Int(most)));
+    assert!(Value::try_from(most.unsigned_abs() + 1).is_err());
+    assert_eq!(Value::try_from(i128::from(i64::MIN)).ok(), Some(Value::Int(i64::MIN)));
+    assert!(Value::try_from(i128::from(i64::MIN) - 1).is_err());
+    assert!(Value::try_from(u128::MAX).is_err());
+}
+
+#[test]
+fn a_float_is_rounded_to_f32_but_never_to_infinity() {
+    let read = |number: f64| Value::Float(number).get::<f32>();
+    assert_eq!(read(0.1), Ok(0.1_f32));
+    assert_eq!(read(f64::from(f32::MAX)), Ok(f32::MAX));
+    assert_eq!(read(1e-300), Ok(0.0));
+    assert_eq!(read(f64::NEG_INFINITY), Ok(f32::NEG_INFINITY));
+    assert!(read(f64::NAN).is_ok_and(f32::is_nan));
+    for beyond in [1e39, -1e39, f64::MAX] {
+        assert_eq!(read(beyond), Err(TypeMismatch { expected: "float (f32)", found: "float" }), "{beyond}");
+    }
+}
+
+#[test]
+fn an_int_beyond_the_floats_precision_is_rounded_to_the_nearest() {
+    assert_eq!(Value::Int(1 << 53).as_f64(), Some(9_007_199_254_740_992.0));
+    assert_eq!(Value::Int((1 << 53) + 1).as_f64(), Some(9_007_199_254_740_992.0));
+    assert_eq!(Value::Int(i64::MAX).get::<f64>(), Ok(9_223_372_036_854_775_807_i64 as f64));
+    assert_eq!(Value::Float(1.0).as_i64(), None, "no float is read as an int");
+}
+
+#[test]
+fn one_item_of_another_type_spoils_a_list_and_a_map() {
+    let mixed = Value::from(vec![Value::Int(1), Value::Null]);
+    assert_eq!(mixed.get::<Vec<i64>>(), Err(TypeMismatch { expected: "list", found: "list" }));
+    assert_eq!(mixed.get::<Vec<Option<i64>>>(), Ok(vec![Some(1), None]));
+    let map = Value::from(BTreeMap::from([("a".to_owned(), Value::Int(1)), ("b".to_owned(), Value::from("x"))]));
+    assert!(map.get::<BTreeMap<String, i64>>().is_err());
+    assert!(map.get::<BTreeMap<String, Value>>().is_ok());
+}

@@ -2,6 +2,7 @@
 
 mod binary;
 mod convert;
+mod depth;
 mod embedded;
 mod json;
 mod order;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -77,7 +77,7 @@ fn the_default_is_empty() {
 proptest! {
     #[test]
     fn how_text_is_held_shows_nowhere(text in ".{0,60}", other in ".{0,60}") {
-        let hasher = RandomState::new();
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
         let forms = [
             Str::new(&text),
             Str::from(&text),
@@ -120,4 +120,48 @@ fn a_value_counts_what_it_holds_outside_itself() {
     assert_eq!(Value::from(vec![long.as_str(), "short"]).heap_bytes(), 2 * value + 100);
     let map = BTreeMap::from([(Str::new(&long), Value::from(long.as_str()))]);
     assert_eq!(Value::from(map).heap_bytes(), 2 * value + 200);
+}
+
+/// What text of this many bytes is made of: as many characters of `width` bytes as fit, and `x` for the rest.
+fn text_of(bytes: usize, width: usize) -> String {
+    let wide = ["x", "é", "€", "🦀"][width - 1];
+    let text = wide.repeat(bytes / width) + &"x".repeat(bytes % width);
+    assert_eq!(text.len(), bytes);
+    text
+}
+
+#[test]
+fn bytes_count_not_characters_on_either_side_of_the_boundary() {
+    for width in 1..=4 {
+        for bytes in 22..=27 {
+            let text = text_of(bytes, width);
+            let outside = if bytes <= 24 { 0 } else { bytes };
+            assert_eq!(Str::new(&text).heap_bytes(), outside, "{text}");
+            assert_eq!(Str::from(Arc::<str>::from(text.as_str())).heap_bytes(), outside, "{text}");
+            let taken = if bytes <= 24 { 0 } else { bytes + size_of::<String>() };
+            let exact = text.clone().into_boxed_str().into_string();
+            assert_eq!(Str::from(exact).heap_bytes(), taken, "{text}");
+            assert_eq!(String::from(Str::from(text.clone())), text);
+        }
+    }
+}
+
+#[test]
+fn short_text_is_never_kept_in_the_allocation_it_came_in() {
+    let mut roomy = String::with_capacity(1_000);
+    roomy.push_str("short");
+    assert_eq!(Str::from(roomy).heap_bytes(), 0);
+    let shared: Arc<str> = "short".into();
+    let held = Str::from(Arc::clone(&shared));
+    assert_eq!((held.as_str(), Arc::strong_count(&shared)), ("short", 1));
+}
+
+#[test]
+fn the_last_owner_of_shared_text_frees_it() {
+    let long: Arc<str> = "x".repeat(25).into();
+    let text = Str::from(Arc::clone(&long));
+    let clones = [text.clone(), text.clone()];
+    assert_eq!(Arc::strong_count(&long), 4);
+    drop((text, clones));
+    assert_eq!(Arc::strong_count(&long), 1);
 }

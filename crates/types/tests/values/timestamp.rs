@@ -190,3 +190,76 @@ proptest! {
         prop_assert_eq!(start.truncate(Duration::from_micros(unit)), start);
     }
 }
+
+/// An instant by its parts, with its text put together from them.
+fn written_out() -> impl Strategy<Value = (String, i64)> {
+    let day = (1900..2100_i64, 1..=12_i64, 1..=28_i64);
+    let clock = (0..24_i64, 0..60_i64, 0..60_i64, 0..1_000_000_i64);
+    let offset = (-23..=23_i64, 0..60_i64);
+    (day, clock, offset).prop_map(|((year, month, day), (hour, minute, second, fraction), (ahead, minutes))| {
+        // Days by counting the years and months one by one.
+        let leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let years: i64 = (1900..year).map(|year| 365 + i64::from(leap(year))).sum();
+        let lengths = [31, 28 + i64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let months: i64 = (1..month).map(|month| lengths[usize::try_from(month - 1).expect("a month")]).sum();
+        let days = years + months + day - 1 - 25_567;
+        let sign = if ahead < 0 { -1 } else { 1 };
+        let local = ((days * 24 + hour) * 60 + minute) * 60 + second;
+        let seconds = local - sign * (ahead.abs() * 3_600 + minutes * 60);
+        let text = format!(
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:06}{}{:02}:{minutes:02}",
+            if sign < 0 { '-' } else { '+' },
+            ahead.abs(),
+        );
+        (text, seconds * 1_000_000 + fraction)
+    })
+}
+
+#[test]
+fn each_error_says_what_is_wrong_with_the_text() {
+    let message = |text: &str| text.parse::<Timestamp>().expect_err("no instant").to_string();
+    assert!(message("2024-05-01").ends_with("byte 10 isn't as expected"), "{}", message("2024-05-01"));
+    assert_eq!(message("2024-02-30T00:00:00Z"), "no such date or time");
+    assert_eq!(message("+294248-01-01T00:00:00Z"), "outside the years -290308 to 294247");
+}
+
+#[test]
+fn an_offset_may_bring_an_instant_back_into_range_or_out_of_it() {
+    assert_eq!(micros("+294247-01-10T05:00:54.775807+01:00"), i64::MAX);
+    assert_eq!(micros("-290308-12-21T18:59:05.224192-01:00"), i64::MIN);
+    for text in ["+294247-01-10T04:00:54.775807-00:01", "-290308-12-21T19:59:05.224192+00:01"] {
+        assert_eq!(text.parse::<Timestamp>(), Err(TimestampError::OutOfRange), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_instant_is_where_counting_days_and_hours_puts_it((text, expected) in written_out()) {
+        prop_assert_eq!(micros(&text), expected, "{}", text);
+    }
+
+    #[test]
+    fn text_that_is_cut_off_anywhere_is_malformed_there(instant in instant(), cut: prop::sample::Index) {
+        let text = instant.to_string();
+        let cut = cut.index(text.len());
+        prop_assert_eq!(text[..cut].parse::<Timestamp>(), Err(TimestampError::Malformed { at: cut }));
+    }
+
+    #[test]
+    fn a_byte_that_fits_nowhere_is_found_where_it_is(instant in instant(), at: prop::sample::Index, junk in "[ -*,;<-SU-Y\\[-y{-~]") {
+        let mut text = instant.to_string();
+        let at = at.index(text.len());
+        prop_assume!(!(matches!(&text[at..=at], "T" | "Z") && matches!(&*junk, " " | "t")));
+        text.replace_range(at..=at, &junk);
+        prop_assert_eq!(text.parse::<Timestamp>(), Err(TimestampError::Malformed { at }), "{}", text);
+    }
+
+    #[test]
+    fn windows_of_one_size_follow_each_other_without_a_gap(instant in -1_i64 << 60..1 << 60, unit in 1..1_u64 << 50) {
+        let (instant, unit) = (Timestamp::from_micros(instant), Duration::from_micros(unit));
+        let start = instant.truncate(unit);
+        prop_assert_eq!((start + unit).truncate(unit), start + unit);
+        prop_assert_eq!((start + unit - Duration::from_micros(1)).truncate(unit), start);
+        prop_assert_eq!((start - Duration::from_micros(1)).truncate(unit), start - unit);
+    }
+}

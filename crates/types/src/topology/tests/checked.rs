@@ -205,3 +205,66 @@ fn a_spout_has_no_key() {
     let Keying::No(reason) = word_count().validate().unwrap().keying(0) else { panic!("keyed") };
     assert_eq!(reason.to_string(), "spout \"sentences\" takes no rows, so it has no key to keep state by");
 }
+
+#[test]
+fn two_cycles_that_share_a_bolt_are_closed_each() {
+    // a → b → a and a → c → a.
+    let checked = topology([spout("s"), bolt("a", &["s", "b", "c"]), bolt("b", &["a"]), bolt("c", &["a"])]);
+    let checked = checked.validate().unwrap();
+    assert_eq!(closing(&checked), [at(1, 1), at(1, 2)]);
+    assert_eq!(in_cycle(&checked), [1, 2, 3]);
+    assert_eq!(checked.topological_order(), [0, 1, 2, 3]);
+}
+
+#[test]
+fn two_cycles_one_after_the_other_stay_two() {
+    let checked = topology([
+        spout("s"),
+        bolt("a", &["s", "b"]),
+        bolt("b", &["a"]),
+        bolt("between", &["b"]),
+        bolt("c", &["between", "c"]),
+    ]);
+    let checked = checked.validate().unwrap();
+    assert_eq!(closing(&checked), [at(1, 1), at(4, 1)]);
+    assert_eq!(in_cycle(&checked), [1, 2, 4]);
+}
+
+#[test]
+fn a_cycle_within_a_cycle_is_closed_where_each_leads_back() {
+    // s → a → b → c → a, and c → b.
+    let checked = topology([spout("s"), bolt("a", &["s", "c"]), bolt("b", &["a", "c"]), bolt("c", &["b"])]);
+    let checked = checked.validate().unwrap();
+    assert_eq!(closing(&checked), [at(1, 1), at(2, 1)]);
+    assert_eq!(in_cycle(&checked), [1, 2, 3]);
+}
+
+#[test]
+fn each_reason_for_no_key_has_its_next_step() {
+    let spout = word_count().validate().unwrap().keying(0);
+    let shuffled = keying(vec![input("s", Grouping::Shuffle)]);
+    let unlike = keying(vec![input("s", by(["word"])), input("t", partial(["word"]))]);
+    let steps: std::collections::BTreeSet<_> = [spout, shuffled, unlike]
+        .into_iter()
+        .map(|keying| match keying {
+            Keying::No(reason) => reason.next_step(),
+            keyed => panic!("{keyed:?}"),
+        })
+        .collect();
+    assert_eq!(steps.len(), 3);
+}
+
+#[test]
+fn only_grouping_by_fields_keys_a_bolt() {
+    for grouping in [Grouping::All, Grouping::Global, Grouping::None, Grouping::LocalOrShuffle] {
+        let name = grouping.name();
+        let Keying::No(NotKeyed::NoKey { grouping, at }) = keying(vec![input("s", grouping)]) else { panic!("{name}") };
+        assert_eq!((grouping, at.from.as_str()), (name, "s"));
+    }
+}
+
+#[test]
+fn a_longer_key_is_not_the_shorter_even_if_it_begins_with_it() {
+    let unlike = keying(vec![input("s", partial(["word", "n"])), input("t", partial(["word"]))]);
+    assert!(matches!(unlike, Keying::No(NotKeyed::Unlike { fields: 1, first_fields: 2, .. })), "{unlike:?}");
+}

@@ -151,3 +151,31 @@ fn a_duration_that_is_no_text_is_refused() {
         assert!(serde_json::from_str::<Topology>(&GOLDEN.replace(from, to)).is_err(), "{to}");
     }
 }
+
+#[test]
+fn a_tick_may_be_left_out_but_no_other_setting() {
+    let left_out = |name: &str| {
+        let mut json: serde_json::Value = serde_json::from_str(GOLDEN).unwrap();
+        json["components"][1].as_object_mut().unwrap().remove(name).unwrap();
+        serde_json::from_value::<Topology>(json)
+    };
+    assert_eq!(left_out("tick").unwrap().components[1].tick, None);
+    for name in ["id", "kind", "execution", "parallelism", "tasks", "streams", "inputs", "config", "resources", "tags"]
+    {
+        let error = left_out(name).unwrap_err().to_string();
+        assert!(error.contains(&format!("missing field `{name}`")), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_word_is_refused_with_those_that_are_known() {
+    for (from, to, known) in [
+        ("\"at-least-once\"", "\"exactly-once\"", "`at-most-once`"),
+        ("\"global\"", "\"gobal\"", "`local-or-shuffle`"),
+        ("\"spout\"", "\"sprout\"", "`bolt`"),
+        ("\"sync\"", "\"synch\"", "`blocking`"),
+    ] {
+        let error = serde_json::from_str::<Topology>(&GOLDEN.replace(from, to)).unwrap_err().to_string();
+        assert!(error.contains("unknown variant") && error.contains(known), "{error}");
+    }
+}

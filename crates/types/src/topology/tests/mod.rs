@@ -1,6 +1,7 @@
 //! Tests of the model as a whole.
 
 mod checked;
+mod combined;
 mod describe;
 mod overrides;
 mod problems;

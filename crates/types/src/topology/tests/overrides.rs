@@ -59,3 +59,24 @@ fn a_component_that_is_not_there_is_refused_with_the_one_that_was_meant() {
     let far = topology.set_tasks(&"nothing".into(), 2).unwrap_err();
     assert_eq!(far.to_string(), "the topology has no component \"nothing\"");
 }
+
+#[test]
+fn an_override_may_make_a_topology_illegal_and_another_legal_again() {
+    let mut topology = word_count();
+    topology.set_parallelism(&"split".into(), 0).unwrap();
+    assert_eq!(topology.clone().validate().unwrap_err().problems().count(), 2, "no executors and no tasks");
+    topology.set_parallelism(&"split".into(), 3).unwrap();
+    topology.set_tasks(&"split".into(), 2).unwrap();
+    assert_eq!(topology.clone().validate().unwrap_err().code(), crate::codes::IDLE_EXECUTORS);
+    topology.set_tasks(&"split".into(), 3).unwrap();
+    assert_eq!(topology.validate().unwrap().task_count(), 5);
+}
+
+#[test]
+fn of_two_components_with_one_id_the_first_is_changed() {
+    let mut twice = word_count();
+    twice.components.push(bolt("split", &["sentences"]));
+    twice.set_tasks(&"split".into(), 7).unwrap();
+    assert_eq!((sizes(&twice, 1), sizes(&twice, 3)), ((1, 7), (1, 1)));
+    assert_eq!(twice.index_of(&"split".into()), Ok(1));
+}

@@ -223,4 +223,50 @@ proptest! {
         let description = topology.clone().validate().unwrap().describe();
         prop_assert_eq!(serde_json::from_value::<Topology>(description).unwrap(), topology);
     }
+
+    #[test]
+    fn the_description_says_where_tasks_begin_and_which_inputs_close_cycles(topology in valid_topology()) {
+        let checked = topology.validate().unwrap();
+        let description = checked.describe();
+        let mut first_task = 1;
+        for (index, component) in checked.components().iter().enumerate() {
+            let described = &description["components"][index];
+            prop_assert_eq!(described["first_task"].as_u64(), Some(first_task));
+            first_task += u64::from(component.tasks);
+            for input in 0..component.inputs.len() {
+                let closes = checked.closes_cycle(index, input).then_some(true);
+                prop_assert_eq!(described["inputs"][input]["closes_cycle"].as_bool(), closes);
+            }
+        }
+        prop_assert_eq!(first_task - 1, u64::from(checked.task_count()));
+    }
+
+    #[test]
+    fn overrides_change_one_component_and_its_tasks_only_if_they_went_with_it(
+        topology in valid_topology(),
+        which: prop::sample::Index,
+        executors in 0u32..9,
+    ) {
+        let index = which.index(topology.components.len());
+        let mut changed = topology.clone();
+        changed.set_parallelism(&topology.components[index].id, executors).unwrap();
+        for (place, (new, old)) in changed.components.iter().zip(&topology.components).enumerate() {
+            let tasks = if place == index && old.tasks == old.parallelism { executors } else { old.tasks };
+            let parallelism = if place == index { executors } else { old.parallelism };
+            prop_assert_eq!(new, &Component { parallelism, tasks, ..old.clone() });
+        }
+    }
+
+    #[test]
+    fn a_component_in_no_cycle_stays_so_when_bolts_are_added_behind(topology in valid_topology()) {
+        let before = topology.clone().validate().unwrap();
+        let mut longer = topology;
+        let ids: Vec<_> = longer.components.iter().map(|it| it.id.as_str().to_owned()).collect();
+        longer.components.push(bolt("sink", &ids.iter().map(String::as_str).collect::<Vec<_>>()));
+        let after = longer.validate().unwrap();
+        let len = before.components().len();
+        prop_assert_eq!(after.topological_order().last(), Some(&len));
+        prop_assert!((0..len).all(|index| before.in_cycle(index) == after.in_cycle(index)));
+        prop_assert!(!after.in_cycle(len));
+    }
 }
