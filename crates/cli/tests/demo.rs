@@ -1,5 +1,7 @@
 //! `squall demo` from the outside.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and its helpers are outside test functions")]
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

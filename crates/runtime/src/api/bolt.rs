@@ -35,7 +35,7 @@ pub trait Bolt: Send + 'static {
     /// Executes rows, one after another. Provided, and compiled for each bolt, so that `execute` is inlined into the loop.
     #[doc(hidden)]
     fn execute_rows(&mut self, rows: &mut crate::Work<'_>) {
-        while let Some((tuple, out)) = rows.next() {
+        while let Some((tuple, out)) = rows.next_row() {
             let result = self.execute(&tuple, out);
             rows.done(result);
         }

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use squall_types::{EdgeId, KeyGroup, Route, Schema, TaskId, Tuple, Value};
 
 use super::heads::NO_HEAD;
-use super::outputs::BATCH;
-use crate::api::{Collector, Failure, Row};
+use crate::api::{Collector, Failure};
 
 /// Where a row belongs.
 #[derive(Clone, Copy)]
@@ -111,9 +110,9 @@ impl<'a> Work<'a> {
 
     /// The next row, and what it is executed with.
     #[inline(always)]
-    pub fn next(&mut self) -> Option<(Tuple<'a>, &mut Collector<'a>)> {
+    pub fn next_row(&mut self) -> Option<(Tuple<'a>, &mut Collector<'a>)> {
         let row = *self.cursor;
-        if row >= self.end || self.collector.outputs.appended >= BATCH || self.failed.is_some() {
+        if row >= self.end || self.collector.outputs.is_full() || self.failed.is_some() {
             return None;
         }
         let at = self.rows.places.at(row);

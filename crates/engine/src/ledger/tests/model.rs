@@ -94,7 +94,7 @@ impl World {
             Op::Open(copies) => self.open(copies),
             Op::Execute(tree, tuple, children) => self.execute(tree, tuple, children),
             Op::Deliver(tree, record) => {
-                self.deliver(tree, |records| vec![records.swap_remove(record.index(records.len()))])
+                self.deliver(tree, |records| vec![records.swap_remove(record.index(records.len()))]);
             }
             Op::DeliverMerged(tree) => self.deliver(tree, std::mem::take),
             Op::Fail(tree) => self.fail(tree),
