@@ -127,7 +127,7 @@ fn garbage_is_counted_and_only_its_first_lines_are_shown() {
     let lines = garbage.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count();
     let dir = TempDir::new().unwrap();
     let (code, stdout, stderr) = ran(demo().arg(file(&dir, &garbage)));
-    assert!(stdout.contains(&format!(", {lines} bad lines skipped\n")), "{lines} lines\n{stdout}");
+    assert!(stdout.contains(&format!("bad lines skipped {lines}\n")), "{lines} lines\n{stdout}");
     assert_eq!(stderr.lines().count(), 5, "{stderr}");
     assert!(stderr.ends_with("; further ones are only counted\n"), "{stderr}");
     assert_eq!(code, Some(0));
@@ -136,7 +136,7 @@ fn garbage_is_counted_and_only_its_first_lines_are_shown() {
 #[test]
 fn made_up_posts_end_after_their_time_with_a_line_a_second() {
     let (code, stdout, stderr) = ran(demo().args(["--for", "2500ms", "--rate", "1000"]));
-    let refreshes = stdout.lines().filter(|line| line.contains(" posts/s, emit to merge p50 ")).count();
+    let refreshes = stdout.lines().filter(|line| line.contains(" posts/s, emit to merge ")).count();
     assert!((1..=3).contains(&refreshes), "{stdout}");
     assert!(stdout.contains("#music") && stdout.contains("Over all posts") && !stdout.contains('\x1b'), "{stdout}");
     let books = stdout.lines().last().unwrap();
