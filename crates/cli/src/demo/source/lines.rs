@@ -65,6 +65,9 @@ impl Input {
     }
 }
 
+/// A line's number, from 1, and the line without its end, if it isn't too long.
+pub type Line<'a> = (u64, Result<&'a [u8], BadLine>);
+
 /// Lines, counted.
 pub struct Lines {
     reader: BufReader<Box<dyn Read + Send>>,
@@ -76,8 +79,8 @@ impl Lines {
     /// A longer line is none of ours, and shouldn't take up the memory.
     pub const LONGEST: usize = 1 << 20;
 
-    /// The next line's number, from 1, and the line without its end, if it isn't too long. `None` at the end of the input.
-    pub fn next(&mut self) -> io::Result<Option<(u64, Result<&[u8], BadLine>)>> {
+    /// The next line; `None` at the end of the input.
+    pub fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         self.line.clear();
         let limit = Self::LONGEST as u64 + 1;
         if self.reader.by_ref().take(limit).read_until(b'\n', &mut self.line)? == 0 {
