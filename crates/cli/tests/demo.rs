@@ -152,6 +152,7 @@ fn an_input_that_never_ends_is_ended_when_its_time_is_up() {
     stdin.write_all(POSTS.split_inclusive(|byte| *byte == b'\n').next().unwrap()).unwrap();
     let output = child.wait_with_output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains("Over all posts\n  1            1  ") && stdout.contains("#actonclimate"), "{stdout}");
     assert!(stdout.ends_with(": 1 emitted, 1 acked, 0 failed, 0 timed out, 0 lost, 0 left\n"), "{stdout}");
     assert_eq!(output.status.code(), Some(0));
     drop(stdin);

@@ -12,6 +12,8 @@ use std::time::Duration;
 use squall::{ReplayPolicy, Timestamp, TopologyBuilder, WindowSpec};
 
 use generated::Generated;
+#[cfg(test)]
+pub use lines::Ready;
 pub use lines::{Input, OpenError};
 pub use replayed::{BAD_LINES, Note, Notes};
 use replayed::{Replay, Replayed};

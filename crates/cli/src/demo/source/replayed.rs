@@ -7,7 +7,7 @@ use std::{fmt, io};
 use squall::metrics::Counter;
 use squall::{Declarer, Next, Result, Spout, SpoutCollector, SpoutContext, Timestamp};
 
-use super::lines::Input;
+use super::lines::{self, Input};
 use super::post::{self, BadLine, Post};
 use super::{LOOK, Slides};
 use crate::demo::rows;
@@ -69,6 +69,8 @@ enum Step {
     Emit(Post),
     /// A line without a post.
     Skip,
+    /// No line has come.
+    Look,
     Wait(Duration),
     /// Event time has come to another slide: the watermark goes out before the next post.
     Mark(Timestamp),
@@ -100,9 +102,10 @@ impl Replayed {
 
     fn read(&self) -> Step {
         let mut lines = self.replay.input.lock();
-        let (number, line) = match lines.next() {
-            Ok(Some(line)) => line,
-            Ok(None) => return Step::End,
+        let (number, line) = match lines.next(LOOK) {
+            Ok(lines::Next::Line(number, line)) => (number, line),
+            Ok(lines::Next::Nothing) => return Step::Look,
+            Ok(lines::Next::End) => return Step::End,
             Err(error) => {
                 (self.replay.notes)(Note::ReadFailed(error));
                 return Step::End;
@@ -166,6 +169,7 @@ impl Spout for Replayed {
         while out.room() > 0 {
             match self.step(out.now()) {
                 Step::Skip => {}
+                Step::Look => return Ok(Next::More),
                 Step::Emit(post) => {
                     out.emit(rows::Post { text: &post.text, at: post.at, emitted: out.now() });
                 }
