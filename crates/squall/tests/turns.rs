@@ -64,7 +64,7 @@ async fn a_shuffle_takes_turns_row_by_row_while_rows_come_one_by_one() {
     assert_eq!(*rows.lock().expect("nobody panics with it"), [20, 20]);
 }
 
-/// The first task is done at once; the second says how far it has come before it is.
+/// The first task is done at once; the second says how far it has come before it is, and once more with its end.
 #[derive(Default)]
 struct Uneven {
     index: usize,
@@ -85,7 +85,11 @@ impl Spout for Uneven {
 
     fn next(&mut self, out: &mut SpoutCollector<'_, ()>) -> Result<Next> {
         self.calls += 1;
-        if self.index == 0 || self.calls == 2 {
+        if self.index == 0 {
+            return Ok(Next::Done);
+        }
+        if self.calls == 2 {
+            out.watermark(Timestamp::from_micros(9));
             return Ok(Next::Done);
         }
         out.watermark(Timestamp::from_micros(7));
@@ -115,5 +119,6 @@ async fn a_spout_task_that_is_done_holds_no_watermark_up_and_the_end_comes_once(
     topology.spout("uneven", Uneven::default).tasks(2);
     topology.bolt("watch", move || Watch(marks.clone())).global("uneven");
     run(&topology.build().expect("it is valid")).await;
-    assert_eq!(*seen.lock().expect("nobody panics with it"), [Timestamp::from_micros(7), Timestamp::MAX]);
+    let marks = [Timestamp::from_micros(7), Timestamp::from_micros(9), Timestamp::MAX];
+    assert_eq!(*seen.lock().expect("nobody panics with it"), marks);
 }

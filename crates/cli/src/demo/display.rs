@@ -100,7 +100,7 @@ fn tell(notes: &[Note]) {
 /// The live display, at most as high as the terminal.
 fn live(window: Option<&Trend>, now: &Figures, before: &Figures, draining: bool, height: usize) -> Vec<String> {
     let mut lines = match window {
-        Some(window) => trend(&format!("to {}", window.end), window),
+        Some(window) => trend(&format!("The window to {}", window.end), window),
         None => vec![String::new(), "no window is complete yet".to_owned()],
     };
     // The cursor stands on a line of its own below.
@@ -126,6 +126,9 @@ fn plain(window: Option<&Trend>, now: &Figures, before: &Figures) -> String {
 }
 
 fn latency(figures: &Figures) -> String {
+    if figures.latency.count == 0 {
+        return "emit to merge -".to_owned();
+    }
     let (p50, p99) = (Micros(figures.latency.p50), Micros(figures.latency.p99));
     format!("emit to merge p50 {p50}, p99 {p99}")
 }
@@ -133,7 +136,7 @@ fn latency(figures: &Figures) -> String {
 fn counts(figures: &Figures) -> String {
     let Figures { pending, acked, failed, late, bad_lines, .. } = figures;
     let mut text = format!("{} pending, {} acked, {} failed", Grouped(*pending), Grouped(*acked), Grouped(*failed));
-    for (count, what) in [(late, "late"), (bad_lines, "bad lines")] {
+    for (count, what) in [(late, "late"), (bad_lines, "skipped")] {
         if *count > 0 {
             text += &format!(", {} {what}", Grouped(*count));
         }
@@ -152,8 +155,8 @@ fn summary(found: &Found, figures: &Figures) -> Vec<String> {
     }
     let Figures { posts, hashtags, late, bad_lines, .. } = figures;
     lines.push(String::new());
-    lines.push(format!("{} posts, {} hashtags, {}", Grouped(*posts), Grouped(*hashtags), latency(figures)));
-    lines.push(format!("{} late for their window, {} bad lines skipped", Grouped(*late), Grouped(*bad_lines)));
+    lines.push(format!("posts {}, hashtags {}, {}", Grouped(*posts), Grouped(*hashtags), latency(figures)));
+    lines.push(format!("late for their window {}, bad lines skipped {}", Grouped(*late), Grouped(*bad_lines)));
     lines
 }
 
@@ -164,5 +167,6 @@ fn trend(title: &str, trend: &Trend) -> Vec<String> {
         // The tag comes last: how wide it is on a terminal can't be known in every script.
         format!("{:>3}  {:>11}  {bar:<width$}  #{tag}", place + 1, Grouped(*count), width = BAR as usize)
     });
-    [String::new(), title.to_owned()].into_iter().chain(rows).collect()
+    let none = trend.ranked.is_empty().then(|| "no hashtags".to_owned());
+    [String::new(), title.to_owned()].into_iter().chain(rows).chain(none).collect()
 }

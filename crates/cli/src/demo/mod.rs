@@ -31,8 +31,8 @@ pub use error::DemoError;
 
 /// How often the display is refreshed.
 const REFRESH: Duration = Duration::from_secs(1);
-/// How long the input may take to end by itself once its time is up: one that is blocked, on a terminal say, never does.
-const GRACE: Duration = Duration::from_millis(500);
+/// How long the input, and what is in flight, may take to end once its time is up.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs the demo to its end.
 pub fn run(args: Args) -> Result<ExitCode, DemoError> {

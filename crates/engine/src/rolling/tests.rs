@@ -42,6 +42,22 @@ fn a_window_leaves_out_its_beginning_and_takes_in_its_end() {
 }
 
 #[test]
+fn the_next_window_that_counts_something_is_found_over_any_gap() {
+    let (spec, mut rolling) = (spec(30, 10), Rolling::default());
+    assert_eq!(rolling.next_end(at(0), &spec), None);
+    rolling.add(at(11), 1, &spec);
+    rolling.add(at(1_000_000_000), 1, &spec);
+    let next =
+        [-500, 11, 20, 21, 31, 40, 41, 1_000_000_020, 1_000_000_021].map(|from| rolling.next_end(at(from), &spec));
+    let far = Some(at(1_000_000_000));
+    assert_eq!(next[..7], [Some(at(20)), Some(at(20)), Some(at(20)), Some(at(30)), Some(at(40)), Some(at(40)), far]);
+    assert_eq!(next[7..], [Some(at(1_000_000_020)), None]);
+    for end in next.into_iter().flatten() {
+        assert!(rolling.total(end, &spec) > 0, "{end}");
+    }
+}
+
+#[test]
 fn rows_ahead_of_the_watermark_push_nothing_out() {
     let (spec, mut rolling) = (spec(30, 10), Rolling::default());
     rolling.add(at(10), 5, &spec);

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use squall::Code;
 
@@ -43,21 +44,24 @@ pub struct Input {
 impl Input {
     /// Opens a file; `-` is standard input.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        if path == Path::new("-") {
-            return Ok(Self::new(io::stdin()));
-        }
         let failed = |source| OpenError::Open { path: path.to_owned(), source };
+        if path == Path::new("-") {
+            let ready = Ready::of(&io::stdin()).map_err(failed)?;
+            return Ok(Self::new(io::stdin(), ready));
+        }
         let file = File::open(path).map_err(failed)?;
         if file.metadata().map_err(failed)?.is_dir() {
             return Err(OpenError::Directory { path: path.to_owned() });
         }
-        Ok(Self::new(file))
+        let ready = Ready::of(&file).map_err(failed)?;
+        Ok(Self::new(file, ready))
     }
 
     /// Reads from anything.
-    pub fn new(from: impl Read + Send + 'static) -> Self {
+    pub fn new(from: impl Read + Send + 'static, ready: Ready) -> Self {
         let reader = BufReader::with_capacity(1 << 16, Box::new(from) as Box<dyn Read + Send>);
-        Self { lines: Arc::new(Mutex::new(Lines { reader, line: Vec::new(), number: 0 })) }
+        let lines = Lines { reader, ready, line: Vec::new(), is_whole: true, number: 0 };
+        Self { lines: Arc::new(Mutex::new(lines)) }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Lines> {
@@ -65,33 +69,62 @@ impl Input {
     }
 }
 
+/// What reading gives.
+pub enum Next<'a> {
+    /// A line's number, from 1, and the line without its end, if it isn't too long.
+    Line(u64, Result<&'a [u8], BadLine>),
+    /// No whole line has come.
+    Nothing,
+    End,
+}
+
 /// Lines, counted.
 pub struct Lines {
     reader: BufReader<Box<dyn Read + Send>>,
+    ready: Ready,
+    /// The line so far; longer than the longest if it is too long.
     line: Vec<u8>,
+    /// Nothing of the next line has come.
+    is_whole: bool,
     number: u64,
 }
-
-/// A line's number, from 1, and the line without its end, if it isn't too long.
-type Numbered<'a> = (u64, Result<&'a [u8], BadLine>);
 
 impl Lines {
     /// A longer line is none of ours, and shouldn't take up the memory.
     pub const LONGEST: usize = 1 << 20;
 
-    /// The next line's number, from 1, and the line without its end, if it isn't too long. `None` at the end of the input.
-    pub fn next(&mut self) -> io::Result<Option<Numbered<'_>>> {
-        self.line.clear();
-        let limit = Self::LONGEST as u64 + 1;
-        if self.reader.by_ref().take(limit).read_until(b'\n', &mut self.line)? == 0 {
-            return Ok(None);
+    /// The next line, if it comes within `patience` or, in pieces, a piece at a time within it.
+    pub fn next(&mut self, patience: Duration) -> io::Result<Next<'_>> {
+        if std::mem::replace(&mut self.is_whole, false) {
+            self.line.clear();
+            self.number += 1;
         }
-        self.number += 1;
-        if self.line.pop_if(|byte| *byte == b'\n').is_none() && self.line.len() > Self::LONGEST {
-            self.reader.skip_until(b'\n')?;
-            return Ok(Some((self.number, Err(BadLine::TooLong(Self::LONGEST)))));
+        loop {
+            if self.reader.buffer().is_empty() && !self.ready.within(patience)? {
+                return Ok(Next::Nothing);
+            }
+            let come = self.reader.fill_buf()?;
+            if come.is_empty() {
+                // The last line may lack its end.
+                self.is_whole = !self.line.is_empty();
+                return Ok(if self.is_whole { self.whole() } else { Next::End });
+            }
+            let end = come.iter().position(|byte| *byte == b'\n');
+            let piece = &come[..end.unwrap_or(come.len())];
+            let room = (Self::LONGEST + 1).saturating_sub(self.line.len());
+            self.line.extend_from_slice(&piece[..piece.len().min(room)]);
+            let taken = piece.len() + usize::from(end.is_some());
+            self.reader.consume(taken);
+            if end.is_some() {
+                self.is_whole = true;
+                return Ok(self.whole());
+            }
         }
-        Ok(Some((self.number, Ok(&self.line))))
+    }
+
+    fn whole(&self) -> Next<'_> {
+        let line = Some(&*self.line).filter(|line| line.len() <= Self::LONGEST);
+        Next::Line(self.number, line.ok_or(BadLine::TooLong(Self::LONGEST)))
     }
 
     /// Whether the next line is here already, so that reading it can't block.
@@ -100,13 +133,52 @@ impl Lines {
     }
 }
 
+/// Waits until an input has something to read, so that nobody hangs on one that says nothing.
+#[derive(Default)]
+pub struct Ready {
+    #[cfg(unix)]
+    input: Option<std::os::fd::OwnedFd>,
+}
+
+impl Ready {
+    #[cfg(unix)]
+    fn of(input: &impl std::os::fd::AsFd) -> io::Result<Self> {
+        Ok(Self { input: Some(input.as_fd().try_clone_to_owned()?) })
+    }
+
+    #[cfg(not(unix))]
+    fn of<T>(_: &T) -> io::Result<Self> {
+        Ok(Self::default())
+    }
+
+    /// Whether there is something, or the end, by then.
+    #[cfg(unix)]
+    fn within(&self, patience: Duration) -> io::Result<bool> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let Some(input) = &self.input else { return Ok(true) };
+        let limit = Timespec::try_from(patience).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(input, PollFlags::IN)], Some(&limit)) {
+            Ok(ready) => Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn within(&self, _: Duration) -> io::Result<bool> {
+        Ok(true)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     fn read(text: Vec<u8>) -> Vec<(u64, Option<usize>)> {
-        let (input, mut found) = (Input::new(io::Cursor::new(text)), Vec::new());
-        while let Some((number, line)) = input.lock().next().unwrap() {
+        let (input, mut found) = (Input::new(io::Cursor::new(text), Ready::default()), Vec::new());
+        while let Next::Line(number, line) = input.lock().next(Duration::ZERO).unwrap() {
             found.push((number, line.ok().map(<[u8]>::len)));
         }
         found
@@ -128,5 +200,23 @@ mod tests {
         text.extend(vec![b'y'; 3 * Lines::LONGEST]);
         text.extend(b"\nend\n");
         assert_eq!(read(text), [(1, Some(Lines::LONGEST)), (2, None), (3, None), (4, Some(3))]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_line_that_comes_in_pieces_is_waited_for_without_hanging() {
+        let (from, mut to) = io::pipe().unwrap();
+        let ready = Ready::of(&from).unwrap();
+        let input = Input::new(from, ready);
+        let mut lines = input.lock();
+        assert!(matches!(lines.next(Duration::ZERO).unwrap(), Next::Nothing));
+        to.write_all(b"one, ").unwrap();
+        assert!(matches!(lines.next(Duration::ZERO).unwrap(), Next::Nothing));
+        to.write_all(b"two\nthree").unwrap();
+        assert!(matches!(lines.next(Duration::ZERO).unwrap(), Next::Line(1, Ok(b"one, two"))));
+        assert!(matches!(lines.next(Duration::ZERO).unwrap(), Next::Nothing));
+        drop(to);
+        assert!(matches!(lines.next(Duration::ZERO).unwrap(), Next::Line(2, Ok(b"three"))));
+        assert!(matches!(lines.next(Duration::ZERO).unwrap(), Next::End));
     }
 }

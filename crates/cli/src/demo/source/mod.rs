@@ -9,9 +9,11 @@ mod replayed;
 use std::sync::Arc;
 use std::time::Duration;
 
-use squall::{Delivery, Timestamp, TopologyBuilder, WindowSpec};
+use squall::{ReplayPolicy, Timestamp, TopologyBuilder, WindowSpec};
 
 use generated::Generated;
+#[cfg(test)]
+pub use lines::Ready;
 pub use lines::{Input, OpenError};
 pub use replayed::{BAD_LINES, Note, Notes};
 use replayed::{Replay, Replayed};
@@ -37,16 +39,23 @@ pub enum Source {
 impl Source {
     /// Declares the spout.
     pub fn declare(self, id: &str, topology: &mut TopologyBuilder, settings: &Spouts) {
-        let Spouts { window, parallelism, delivery, end_after } = *settings;
+        let Spouts { window, parallelism, end_after } = *settings;
         match self {
             Self::Generated { seed, rate } => {
                 let make = move || Generated::new(seed, rate, Slides::new(window), end_after);
                 topology.spout(id, make).parallelism(parallelism);
             }
             Self::Replayed { input, speed, notes } => {
-                let tracked = delivery == Delivery::AtLeastOnce;
-                let replay = Arc::new(Replay { input, speed, tracked, notes, end_after });
-                topology.spout(id, move || Replayed::new(replay.clone(), Slides::new(window))).blocking();
+                let replay = Arc::new(Replay { input, speed, notes, end_after });
+                let make = move || {
+                    let replay = replay.clone();
+                    // A post that fails is emitted again: a file isn't asked for a line twice.
+                    squall::Replay::new(
+                        move || Replayed::new(replay.clone(), Slides::new(window)),
+                        ReplayPolicy::default(),
+                    )
+                };
+                topology.spout(id, make).blocking();
             }
         }
     }
@@ -57,7 +66,6 @@ pub struct Spouts {
     pub window: WindowSpec,
     /// Tasks, where posts are made up; one reads a file.
     pub parallelism: u32,
-    pub delivery: Delivery,
     /// The input ends here after so long.
     pub end_after: Option<Duration>,
 }

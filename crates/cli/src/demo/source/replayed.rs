@@ -1,14 +1,13 @@
 //! The spout of posts that were written before.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
 use squall::metrics::Counter;
-use squall::{Declarer, FailureKind, Next, Result, Spout, SpoutCollector, SpoutContext, SpoutWaker, Timestamp};
+use squall::{Declarer, Next, Result, Spout, SpoutCollector, SpoutContext, Timestamp};
 
-use super::lines::Input;
+use super::lines::{self, Input};
 use super::post::{self, BadLine, Post};
 use super::{LOOK, Slides};
 use crate::demo::rows;
@@ -45,37 +44,33 @@ pub struct Replay {
     pub input: Input,
     /// How much faster than the posts were written; `None`: as fast as they are taken.
     pub speed: Option<f64>,
-    /// Whether posts come back, acked or failed.
-    pub tracked: bool,
     pub notes: Notes,
     /// The input ends here after so long.
     pub end_after: Option<Duration>,
 }
 
-/// Emits posts in the order of the lines. Keeps each until it is acked, and emits it again if it fails.
+/// Emits posts in the order of the lines.
 ///
-/// The watermark is the time of the newest post: one that was written earlier but comes later is late.
+/// The watermark is the time of the newest post. One that was written earlier but comes later still counts in the windows that are
+/// open then, and over all.
 pub struct Replayed {
     replay: Arc<Replay>,
     slides: Slides,
     opened: Timestamp,
     /// Read, but not due yet.
-    held: Option<(u64, Post)>,
+    held: Option<Post>,
     /// When the first post was emitted, and when it was written.
     start: Option<(Timestamp, Timestamp)>,
-    /// By the numbers of their lines.
-    pending: BTreeMap<u64, Post>,
-    failed: VecDeque<u64>,
-    ended: bool,
     bad: Counter,
-    waker: Option<SpoutWaker>,
 }
 
 /// What comes next.
 enum Step {
-    Emit(u64, Post),
+    Emit(Post),
     /// A line without a post.
     Skip,
+    /// No line has come.
+    Look,
     Wait(Duration),
     /// Event time has come to another slide: the watermark goes out before the next post.
     Mark(Timestamp),
@@ -87,47 +82,37 @@ impl Replayed {
     const SHOWN: u64 = 5;
 
     pub fn new(replay: Arc<Replay>, slides: Slides) -> Self {
-        Self {
-            replay,
-            slides,
-            opened: Timestamp::MIN,
-            held: None,
-            start: None,
-            pending: BTreeMap::new(),
-            failed: VecDeque::new(),
-            ended: false,
-            bad: Counter::default(),
-            waker: None,
-        }
+        Self { replay, slides, opened: Timestamp::MIN, held: None, start: None, bad: Counter::default() }
     }
 
     fn step(&mut self, now: Timestamp) -> Step {
-        let step = self.held.take().map_or_else(|| self.read(), |(number, post)| Step::Emit(number, post));
-        let Step::Emit(number, post) = step else { return step };
+        let step = self.held.take().map_or_else(|| self.read(), Step::Emit);
+        let Step::Emit(post) = step else { return step };
         let at = post.at;
         if let Some(away) = self.away(at, now) {
-            self.held = Some((number, post));
+            self.held = Some(post);
             return Step::Wait(away);
         }
         if self.slides.crosses(at) {
-            self.held = Some((number, post));
+            self.held = Some(post);
             return Step::Mark(at);
         }
-        Step::Emit(number, post)
+        Step::Emit(post)
     }
 
     fn read(&self) -> Step {
         let mut lines = self.replay.input.lock();
-        let (number, line) = match lines.next() {
-            Ok(Some(line)) => line,
-            Ok(None) => return Step::End,
+        let (number, line) = match lines.next(LOOK) {
+            Ok(lines::Next::Line(number, line)) => (number, line),
+            Ok(lines::Next::Nothing) => return Step::Look,
+            Ok(lines::Next::End) => return Step::End,
             Err(error) => {
                 (self.replay.notes)(Note::ReadFailed(error));
                 return Step::End;
             }
         };
         match line.and_then(post::parse) {
-            Ok(Some(post)) => return Step::Emit(number, post),
+            Ok(Some(post)) => return Step::Emit(post),
             Ok(None) => {}
             Err(why) => {
                 self.bad.increment();
@@ -150,41 +135,21 @@ impl Replayed {
     /// How far the replay has come in event time, while it waits for a post.
     fn event_time(&self, now: Timestamp) -> Option<Timestamp> {
         let ((start, first), speed) = self.start.zip(self.replay.speed)?;
-        let (_, post) = self.held.as_ref()?;
+        let post = self.held.as_ref()?;
         let passed = Duration::try_from_secs_f64(now.since(start).as_secs_f64() * speed).ok()?;
         Some((first + passed).min(post.at))
     }
 
-    fn emit(&mut self, number: u64, post: Post, out: &mut SpoutCollector<'_, u64>) {
-        out.emit_with(number, rows::Post { text: &post.text, at: post.at, emitted: out.now() });
-        if self.replay.tracked {
-            self.pending.insert(number, post);
-        }
-    }
-
-    /// The input has ended. So does the spout, once every post is acked.
-    fn end(&mut self, out: &mut SpoutCollector<'_, u64>) -> Next {
-        self.ended = true;
-        if !self.pending.is_empty() {
-            return Next::Wait;
-        }
+    /// The input has ended, and with it the last window.
+    fn end(&self, out: &mut SpoutCollector<'_, ()>) -> Next {
         self.slides.last().into_iter().for_each(|last| out.watermark(last));
         Next::Done
-    }
-
-    fn wake_at_the_end(&self) {
-        if self.ended
-            && (self.pending.is_empty() || !self.failed.is_empty())
-            && let Some(waker) = &self.waker
-        {
-            waker.wake();
-        }
     }
 }
 
 impl Spout for Replayed {
-    /// The number of the line.
-    type Id = u64;
+    /// [`squall::Replay`] knows which post is which.
+    type Id = ();
 
     fn declare(&self, streams: &mut Declarer) {
         streams.emits::<rows::Post>();
@@ -193,24 +158,21 @@ impl Spout for Replayed {
     fn open(&mut self, context: &mut SpoutContext<'_>) -> Result {
         self.opened = context.now();
         self.bad = context.counter(BAD_LINES);
-        self.waker = Some(context.waker());
         Ok(())
     }
 
-    fn next(&mut self, out: &mut SpoutCollector<'_, u64>) -> Result<Next> {
-        while let Some(number) = self.failed.pop_front() {
-            if let Some(post) = self.pending.remove(&number) {
-                self.emit(number, post, out);
-            }
-        }
+    fn next(&mut self, out: &mut SpoutCollector<'_, ()>) -> Result<Next> {
         let is_over = self.replay.end_after.is_some_and(|end| out.now().since(self.opened) >= end);
-        if self.ended || is_over {
+        if is_over {
             return Ok(self.end(out));
         }
         while out.room() > 0 {
             match self.step(out.now()) {
                 Step::Skip => {}
-                Step::Emit(number, post) => self.emit(number, post, out),
+                Step::Look => return Ok(Next::More),
+                Step::Emit(post) => {
+                    out.emit(rows::Post { text: &post.text, at: post.at, emitted: out.now() });
+                }
                 Step::Mark(at) => {
                     out.watermark(at);
                     return Ok(Next::More);
@@ -226,15 +188,5 @@ impl Spout for Replayed {
             }
         }
         Ok(Next::More)
-    }
-
-    fn ack(&mut self, number: u64) {
-        self.pending.remove(&number);
-        self.wake_at_the_end();
-    }
-
-    fn fail(&mut self, number: u64, _: FailureKind) {
-        self.failed.push_back(number);
-        self.wake_at_the_end();
     }
 }
