@@ -82,6 +82,7 @@ impl Batch {
         self.heap_bytes
             + self.values.len() * size_of::<Value>()
             + self.anchors.len() * size_of::<Anchor>()
+            + self.more_anchors.len() * size_of::<(u32, Anchor)>()
             + self.routes.len() * size_of::<Route>()
     }
 

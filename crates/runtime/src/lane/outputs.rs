@@ -172,8 +172,11 @@ impl Outputs {
     /// Says that a call begins: what it emits can be withdrawn.
     #[inline]
     pub fn begin(&mut self) {
-        for stream in &mut self.streams {
-            stream.mark = stream.rows;
+        // Most components have one stream or none: a loop would cost them more than its body.
+        match &mut *self.streams {
+            [] => {}
+            [only] => only.mark = only.rows,
+            all => all.iter_mut().for_each(|stream| stream.mark = stream.rows),
         }
     }
 
@@ -191,7 +194,13 @@ impl Outputs {
     /// Whether enough rows or bytes wait here to be routed first.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.appended >= BATCH || self.streams.iter().any(|stream| stream.heap_bytes >= BATCH_BYTES)
+        let heavy = |stream: &OutStream| stream.heap_bytes >= BATCH_BYTES;
+        self.appended >= BATCH
+            || match &*self.streams {
+                [] => false,
+                [only] => heavy(only),
+                all => all.iter().any(heavy),
+            }
     }
 
     /// Takes back what the current call emitted. Edges that it made below other roots are acked, so they cancel.

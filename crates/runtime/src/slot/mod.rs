@@ -210,12 +210,15 @@ impl Slot {
         self.control.set_phase(Phase::Stopping);
         // Nobody waits for a receiver that hangs.
         self.registry.close();
-        let grace = if finished { GRACE * 10 } else { GRACE };
-        let ended = self.threads.end(grace).await;
+        let mut ended = self.threads.end(GRACE).await;
+        // Once nothing is in flight, a spout that blocks in `next` is left to the process's end; a bolt may need time to clean up.
+        if !ended && finished && !self.registry.running_bolts().is_empty() {
+            ended = self.threads.end(GRACE * 9).await;
+        }
         // Lanes have written their last figures by now.
         let mut books = Books { cut_short: !finished, ..self.books() };
         if !ended {
-            books.hung = self.registry.running();
+            books.hung = if finished { self.registry.running_bolts() } else { self.registry.running() };
         }
         books
     }

@@ -115,6 +115,14 @@ impl Registry {
         components.into_iter().map(|component| self.topology.component(component).id.clone()).collect()
     }
 
+    /// The same without spouts: one that blocks in `next` holds nothing that is in flight.
+    pub fn running_bolts(&self) -> Vec<ComponentId> {
+        let is_bolt = |id: &ComponentId| {
+            self.topology.index_of(id).is_some_and(|index| self.topology.component(index).kind == Kind::Bolt)
+        };
+        self.running().into_iter().filter(is_bolt).collect()
+    }
+
     /// Components that hold a core with others for longer than this, in nanoseconds: which, and for how long.
     pub fn stuck(&self, longer_than_ns: u64) -> Vec<(ComponentId, u64)> {
         let now_ns = self.clock.now_ns();
