@@ -134,7 +134,11 @@ fn move_rows<const TRACKED: bool, const SINGLE: bool>(
         if weighs {
             batch.heap_bytes += key.iter().map(Value::heap_bytes).sum::<usize>();
         }
-        values.move_to(&mut batch.values, width);
+        if SINGLE {
+            values.move_one_to(&mut batch.values);
+        } else {
+            values.move_to(&mut batch.values, width);
+        }
         batch.rows += 1;
         if TRACKED {
             batch.anchors.push(anchors[row]);
