@@ -149,6 +149,8 @@ async fn the_watermark_is_the_minimum_over_all_senders() {
     topology.spout("slow", from(&fates, ONE, upto(&[5, 15], Some(gate.clone()))));
     topology.bolt("b", each_event(&log, ONE, write)).parallelism(2).shuffle("fast").all("slow");
     let slot = start(topology, &two_cores()).await;
+    let fast_calls = || slot.metrics().component("fast").map_or(0, |fast| fast.total.executed);
+    until("the fast one has given all its marks", || fast_calls() >= 4).await;
     gate.store(true, std::sync::atomic::Ordering::SeqCst);
     let marks_of = |log: &Log3| counted(log.all().into_iter().map(|(task, seen)| (task, format!("{seen:?}"))));
     until("both tasks are at 15", || log.all().iter().filter(|(_, seen)| *seen == Seen::Mark(15)).count() == 2).await;
