@@ -53,7 +53,7 @@ fn from_tuple(row: &Row<'_>) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl<#params> #squall::FromTuple<#lifetime> for #name #type_generics #bounds {
-            #[inline(always)]
+            #[inline]
             fn from_tuple(
                 tuple: &#squall::Tuple<#lifetime>,
             ) -> ::core::result::Result<Self, #squall::RowError> {

@@ -88,7 +88,7 @@ impl<'a> Tuple<'a> {
     ///
     /// # Errors
     /// The position is past the last field, or the value has another type.
-    #[inline(always)]
+    #[inline]
     pub fn get<T: FromValue<'a>>(&self, index: usize) -> Result<T, RowError> {
         match self.values.get(index) {
             Some(value) => T::from_value(value).ok_or_else(|| self.mismatch::<T>(index)),
@@ -111,7 +111,7 @@ impl<'a> Tuple<'a> {
     ///
     /// # Errors
     /// The stream lacks one of the struct's fields, or a value has another type.
-    #[inline(always)]
+    #[inline]
     pub fn read<T: FromTuple<'a>>(&self) -> Result<T, RowError> {
         T::from_tuple(self)
     }
