@@ -78,7 +78,8 @@ fn clearing_empties_the_batch_and_keeps_its_buffers_and_its_edge() {
 #[test]
 fn bytes_are_those_of_rows_and_of_what_they_hold_outside() {
     let batch = full();
-    let rows = 4 * size_of::<Value>() + 2 * size_of::<Anchor>() + 2 * size_of::<Route>();
+    let anchors = 2 * size_of::<Anchor>() + size_of::<(u32, Anchor)>();
+    let rows = 4 * size_of::<Value>() + anchors + 2 * size_of::<Route>();
     assert_eq!(batch.bytes(), 100 + rows);
     assert_eq!(Batch::default().bytes(), 0);
 }
