@@ -126,19 +126,29 @@ impl Node {
             }
             let at = rows.places.at(self.cursor);
             let task = usize::from(at.task);
-            match self.work(task, rows, end, run) {
-                Ok(None) => {}
-                Ok(Some(failed)) => self.failed(task, failed, run, acks),
+            let (done, appended) = (self.cursor, self.outputs.appended);
+            let worked = self.work(task, rows, end, run);
+            let panic = match worked {
+                Ok(failed) => {
+                    if let Some(failed) = failed {
+                        self.failed(task, failed, run, acks);
+                    }
+                    None
+                }
                 Err(panic) => {
                     run.heads.fail(rows.places.at(self.cursor).head, FailureKind::Failed);
                     self.outputs.withdraw(acks);
                     self.tasks[task].run.failed += 1;
-                    self.tasks[task].run.rows += 1;
                     self.cursor += 1;
-                    if let Some(until) = self.panicked(task, &*panic, &run.clock) {
-                        return Stretch::Restarting(until);
-                    }
+                    Some(panic)
                 }
+            };
+            let counts = &mut self.tasks[task].run;
+            counts.rows += (self.cursor - done) as u64;
+            // What a failed call appended is withdrawn by now.
+            counts.emitted += (self.outputs.appended - appended) as u64;
+            if let Some(until) = panic.and_then(|panic| self.panicked(task, &*panic, &run.clock)) {
+                return Stretch::Restarting(until);
             }
         }
         Stretch::Done

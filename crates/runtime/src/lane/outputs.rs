@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use squall_engine::edges::EdgeIds;
-use squall_types::{Anchor, EdgeId, IntoRow, Mark, RootId, RowWriter, Schema, TaskId, Value};
+use squall_types::{Anchor, EdgeId, IntoRow, KeyGroup, Mark, RootId, RowWriter, Schema, TaskId, Value};
 
 use super::acks::AckOut;
 use super::heads::{Heads, NO_HEAD};
 use super::router::Router;
-use super::target::{Blocked, Edge, FlushPolicy};
+use super::target::{Blocked, Edge, FlushPolicy, Place};
 use crate::api::{EmitError, StreamHandle};
 use crate::tap::Tap;
 
@@ -39,6 +39,8 @@ pub struct OutStream {
     pub heads: Vec<u32>,
     /// One a row, if the component has several tasks here.
     pub sources: Vec<u16>,
+    /// Where rows go by their keys: kept between runs for its buffer.
+    pub chosen: Vec<(Place, KeyGroup)>,
     /// Receivers that the emitter named: a row, an edge, and a task of its consumer.
     pub named: Vec<(u32, u16, u16)>,
     /// Edges that leave the chain.
@@ -66,6 +68,7 @@ impl OutStream {
             more_anchors: Vec::new(),
             heads: Vec::new(),
             sources: Vec::new(),
+            chosen: Vec::new(),
             named: Vec::new(),
             edges,
             chained,

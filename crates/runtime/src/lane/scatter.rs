@@ -125,14 +125,18 @@ fn move_rows<const TRACKED: bool, const SINGLE: bool>(
     let rows = stream.rows as usize;
     let anchors = if TRACKED { &stream.anchors[..rows] } else { &[] };
     let weighs = stream.heap_bytes > 0;
+    // Chosen for all rows before any is moved: two short loops, each of which fits the registers.
+    stream.chosen.clear();
+    if SINGLE {
+        stream.chosen.extend(stream.values.iter().map(|value| choose.choose(std::slice::from_ref(value))));
+    } else {
+        stream.chosen.extend((0..rows).map(|row| choose.choose(&stream.values[row * width..][..width])));
+    }
     let mut values = Moving::new(&mut stream.values);
-    #[expect(clippy::needless_range_loop, reason = "there are anchors only where rows are tracked")]
-    for row in 0..rows {
-        let key = values.peek(width);
-        let (place, group) = choose.choose(key);
+    for (row, (place, group)) in stream.chosen.iter().enumerate() {
         let batch = &mut targets[usize::from(place.target)].batch;
         if weighs {
-            batch.heap_bytes += key.iter().map(Value::heap_bytes).sum::<usize>();
+            batch.heap_bytes += values.peek(width).iter().map(Value::heap_bytes).sum::<usize>();
         }
         if SINGLE {
             values.move_one_to(&mut batch.values);
@@ -144,7 +148,7 @@ fn move_rows<const TRACKED: bool, const SINGLE: bool>(
             batch.anchors.push(anchors[row]);
         }
         let source = source(&stream.sources, row);
-        batch.routes.push(Route { task: place.task, group, source });
+        batch.routes.push(Route { task: place.task, group: *group, source });
     }
 }
 

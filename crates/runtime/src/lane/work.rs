@@ -78,8 +78,6 @@ pub struct Work<'a> {
     width: usize,
     task: u16,
     tracked: bool,
-    /// Rows appended before the call under way.
-    before: usize,
     collector: Collector<'a>,
     counts: &'a mut RunCounts,
     /// The call under way has failed: the node sees to it before it goes on.
@@ -105,7 +103,7 @@ impl<'a> Work<'a> {
     ) -> Self {
         let tracked = !collector.run.heads.anchors.is_empty();
         let width = rows.schema.fields().len();
-        Self { rows, cursor, end, width, task, tracked, before: 0, collector, counts, failed: None }
+        Self { rows, cursor, end, width, task, tracked, collector, counts, failed: None }
     }
 
     /// The next row, and what it is executed with.
@@ -120,7 +118,6 @@ impl<'a> Work<'a> {
             return None;
         }
         self.collector.outputs.begin();
-        self.before = self.collector.outputs.appended;
         // Field by field: the rest stays as it is from row to row, and a whole one would be copied through memory.
         let Collector { run, row: current, .. } = &mut self.collector;
         current.head = at.head;
@@ -137,17 +134,15 @@ impl<'a> Work<'a> {
     #[inline(always)]
     pub fn done(&mut self, result: Result<(), Failure>) {
         let Collector { outputs, run, row, .. } = &mut self.collector;
-        self.counts.rows += 1;
+        *self.cursor += 1;
         if self.tracked {
             run.end(row.head, row.sum);
         }
-        *self.cursor += 1;
         if result.is_err() || row.failed || outputs.error.is_some() {
             // A tuple that was kept is counted by its token, which goes with the call or comes later.
             self.counts.failed += u64::from(!row.kept || !row.anchor.root.is_some());
             self.failed = Some(Failed { head: row.head, failure: result.err() });
-        } else {
-            self.counts.emitted += (outputs.appended - self.before) as u64;
+        } else if self.tracked {
             self.counts.acked += u64::from(!row.kept && row.anchor.root.is_some());
         }
     }
