@@ -166,8 +166,20 @@ impl Chain {
         node.route(self.last_ns, &mut self.acks, false);
         node.book(spent, Some(self.sent_ns), self.last_ns);
         match stretch {
-            Stretch::Restarting(until) => Step::Restarting(until),
+            Stretch::Restarting(until) => {
+                self.settle_done();
+                Step::Restarting(until)
+            }
             Stretch::Done | Stretch::Full => Step::Ran,
+        }
+    }
+
+    /// A task waits to start again: what is known of the rows before it isn't kept waiting. Where other bolts are chained behind the
+    /// head, they may still have rows of these.
+    fn settle_done(&mut self) {
+        if let [head] = &*self.nodes {
+            self.run.heads.settle_before(head.cursor, &mut self.acks);
+            self.acks.touch(self.last_ns);
         }
     }
 

@@ -85,6 +85,20 @@ impl Heads {
         }
     }
 
+    /// The heads before `end` are done, while others wait: what is left of them is acked or failed, and they are forgotten.
+    #[cold]
+    pub fn settle_before(&mut self, end: usize, acks: &mut AckOut) {
+        let is_before = |head: u32| (head as usize) < end;
+        let (mut first, mut later) = (Self::default(), std::mem::take(&mut self.failed));
+        first.anchors = self.anchors.iter().copied().take(end).collect();
+        first.more = self.more.iter().copied().filter(|(head, _)| is_before(*head)).collect();
+        first.failed = later.extract_if(.., |(head, _)| is_before(*head)).collect();
+        first.settle(acks);
+        self.failed = later;
+        self.more.retain(|(head, _)| !is_before(*head));
+        self.anchors.iter_mut().take(end).for_each(|anchor| *anchor = Anchor::NONE);
+    }
+
     /// The chain is done with all heads: what is left of each is acked or failed.
     pub fn settle(&mut self, acks: &mut AckOut) {
         if self.failed.is_empty() && self.more.is_empty() {

@@ -17,7 +17,7 @@ use crate::api::{EmitError, StreamHandle};
 use crate::tap::Tap;
 
 /// Rows at which a batch is full.
-pub const BATCH: usize = 256;
+pub const BATCH: usize = 512;
 /// Bytes at which a batch is full.
 pub const BATCH_BYTES: usize = 1 << 20;
 

@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn room_grows_to_a_batch_while_rows_are_small_and_shrinks_at_once_for_large_ones() {
         let mut room = Room::default();
-        for rows in [32, 64, 128, 256, 256] {
+        for rows in [32, 64, 128, 256, 512, 512] {
             room.learn(16, 16 * 100);
             assert_eq!(room.rows(), rows);
         }

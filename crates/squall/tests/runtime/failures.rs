@@ -256,6 +256,21 @@ async fn a_second_panic_waits_and_a_third_waits_longer() {
     }
 }
 
+#[tokio::test]
+async fn what_is_known_of_a_batch_is_told_while_its_task_waits_to_start_again() {
+    let (fates, prepared) = (Fates::new(), Log::new());
+    let mut topology = TopologyBuilder::new("t");
+    topology.message_timeout(Duration::from_secs(2));
+    topology.spout("s", count(&fates, 10));
+    // Ten panics, with pauses from 10 ms that double: the last of the batch times out before its task gets to it.
+    topology.bolt("b", brittle(10, &prepared)).global("s");
+    let slot = start(topology, &two_cores()).await;
+    until("the first have been told", || fates.failed.len() >= 6).await;
+    let told = fates.failed.all();
+    assert!(told.iter().take(6).all(|(_, kind)| *kind == FailureKind::Failed), "{told:?}");
+    slot.kill().await;
+}
+
 /// Two tasks that panic in `tick` a few times each; every instance must be prepared before it is called.
 #[tokio::test]
 async fn tasks_that_panic_in_a_tick_are_prepared_before_they_are_called_again() {
