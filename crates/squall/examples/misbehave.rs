@@ -3,7 +3,7 @@
 //! ```sh
 //! cargo run --example misbehave -- --metrics-every 1s --set work.fail_every=1000
 //! cargo run --example misbehave -- --drain-timeout 2s --set work.hang_at=5000    # then Ctrl-C
-//! cargo run --example misbehave -- --set numbers.limit=100000                    # ends by itself
+//! cargo run --example misbehave -- --set numbers.limit=1000000000000             # as good as endless
 //! ```
 
 use std::process::ExitCode;
@@ -19,11 +19,14 @@ struct Number {
     number: i64,
 }
 
-/// Counts from 0 up to `limit`, or for ever.
+/// Numbers, unless `numbers.limit` says otherwise: few enough to be done with at once.
+const LIMIT: i64 = 100_000;
+
+/// Counts from 0 up to `limit`.
 #[derive(Default)]
 struct Numbers {
     next: i64,
-    limit: Option<i64>,
+    limit: i64,
 }
 
 impl Spout for Numbers {
@@ -34,7 +37,7 @@ impl Spout for Numbers {
     }
 
     fn open(&mut self, context: &mut SpoutContext<'_>) -> Result {
-        self.limit = context.setting("limit")?;
+        self.limit = context.setting("limit")?.unwrap_or(LIMIT);
         if context.setting("hang_on_open")?.unwrap_or(false) {
             thread::sleep(Duration::MAX);
         }
@@ -43,7 +46,7 @@ impl Spout for Numbers {
 
     fn next(&mut self, out: &mut SpoutCollector<'_, i64>) -> Result<Next> {
         for _ in 0..out.room() {
-            if self.limit.is_some_and(|limit| self.next >= limit) {
+            if self.next >= self.limit {
                 return Ok(Next::Done);
             }
             out.emit_with(self.next, Number { number: self.next });

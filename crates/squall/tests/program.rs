@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+/// Makes the example one that doesn't end by itself.
+const ENDLESS: &str = "--set numbers.limit=1000000000000";
+
 /// The example that `cargo test` has built beside this test.
 fn program() -> Command {
     let tests = std::env::current_exe().unwrap();
@@ -127,7 +130,7 @@ fn failures_are_told_apart_in_the_books() {
 #[test]
 fn both_signals_drain_and_the_books_come_last() {
     for signal in ["INT", "TERM"] {
-        let mut running = Running::start("--metrics-every 20ms");
+        let mut running = Running::start(&format!("{ENDLESS} --metrics-every 20ms"));
         running.until_it_emits();
         running.signal(signal);
         let (code, said) = running.end();
@@ -141,7 +144,7 @@ fn both_signals_drain_and_the_books_come_last() {
 
 #[test]
 fn its_time_being_up_drains_it_too() {
-    let output = run("--for 50ms --delivery at-most-once");
+    let output = run(&format!("{ENDLESS} --for 50ms --delivery at-most-once"));
     let line = last_line(text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{line}");
     let [_, acked, left] = books(line, ["emitted", "acked", "left"]);
