@@ -1,4 +1,6 @@
-//! Watermarks: how far event time has come, over all that send to a task.
+//! Marks between rows, over all that send to a task: watermarks, which say how far event time has come, and checkpoint barriers.
+
+use std::collections::BTreeMap;
 
 use squall_types::Timestamp;
 
@@ -41,6 +43,45 @@ impl Watermarks {
         // `None` sorts first, so one silent sender keeps the minimum at `None`.
         let minimum = self.senders.iter().copied().min().flatten();
         (minimum > self.current).then(|| self.current = minimum).and(minimum)
+    }
+}
+
+/// Which barriers a receiver may pass on: those that have come from every sender.
+///
+/// Each sender's barriers ascend, and so do those passed on. Senders over edges that close a cycle are not counted: their barriers would
+/// wait for themselves.
+#[derive(Clone, Debug)]
+pub struct Barriers {
+    /// The highest barrier of each sender.
+    senders: Box<[Option<u64>]>,
+    /// Barriers that some senders, but not all, have sent: by how many.
+    waiting: BTreeMap<u64, usize>,
+}
+
+impl Barriers {
+    /// For so many senders, counted from 0.
+    pub fn new(senders: usize) -> Self {
+        Self { senders: vec![None; senders].into(), waiting: BTreeMap::new() }
+    }
+
+    /// A sender has sent a barrier. Says whether it has now come from all, and is to be passed on.
+    ///
+    /// One that doesn't ascend is ignored, and so is one of a sender that is not counted. Lower barriers that still wait when one is
+    /// passed on are given up: somebody has left them out.
+    pub fn arrive(&mut self, sender: usize, barrier: u64) -> bool {
+        let Some(highest) = self.senders.get_mut(sender) else { return false };
+        if *highest >= Some(barrier) {
+            return false;
+        }
+        *highest = Some(barrier);
+        let sent = self.waiting.entry(barrier).or_default();
+        *sent += 1;
+        if *sent < self.senders.len() {
+            return false;
+        }
+        self.waiting = self.waiting.split_off(&barrier);
+        self.waiting.remove(&barrier);
+        true
     }
 }
 
@@ -120,7 +161,58 @@ mod tests {
         assert_eq!(marks.current(), None);
     }
 
+    #[test]
+    fn a_barrier_is_passed_on_once_it_has_come_from_every_sender() {
+        let mut barriers = Barriers::new(3);
+        assert_eq!(
+            [(0, 0), (2, 0), (0, 1), (1, 0)].map(|(of, number)| barriers.arrive(of, number)),
+            [false, false, false, true]
+        );
+        assert!(!barriers.arrive(1, 1));
+        assert!(barriers.arrive(2, 1), "the first sender ran ahead");
+        assert!(barriers.waiting.is_empty());
+    }
+
+    #[test]
+    fn a_barrier_that_comes_again_or_from_nobody_counted_is_ignored() {
+        let mut barriers = Barriers::new(2);
+        assert!(!barriers.arrive(0, 5));
+        assert!(!barriers.arrive(0, 5), "one sender is not two");
+        assert!(!barriers.arrive(0, 4));
+        assert!(!barriers.arrive(2, 5));
+        assert!(barriers.arrive(1, 5));
+        assert!(!barriers.arrive(1, 5), "it was passed on");
+        assert!(!Barriers::new(0).arrive(0, 1));
+    }
+
+    #[test]
+    fn a_barrier_that_a_sender_left_out_is_given_up_for_a_later_one() {
+        let mut barriers = Barriers::new(2);
+        assert!(!barriers.arrive(0, 1));
+        assert!(!barriers.arrive(0, 3));
+        assert!(!barriers.arrive(1, 2));
+        assert!(barriers.arrive(1, 3));
+        assert!(barriers.waiting.is_empty(), "1 and 2 can't come any more");
+    }
+
     proptest! {
+        #[test]
+        fn barriers_that_nobody_leaves_out_are_passed_on_in_order_when_the_last_sends_them(
+            senders in 1..5usize,
+            steps in prop::collection::vec(0..5usize, 0..60),
+        ) {
+            let mut barriers = Barriers::new(senders);
+            let mut sent = vec![0u64; senders];
+            let mut passed = 0;
+            for sender in steps.into_iter().filter(|sender| *sender < senders) {
+                sent[sender] += 1;
+                let on = barriers.arrive(sender, sent[sender]);
+                passed += u64::from(on);
+                prop_assert_eq!(passed, sent.iter().copied().min().unwrap_or(0));
+                prop_assert!(!on || sent[sender] == passed);
+            }
+        }
+
         #[test]
         fn it_is_the_minimum_of_the_highest_marks(
             senders in 1..5usize,

@@ -1,5 +1,6 @@
 //! Tokens: a tuple that a bolt keeps, to be acked or failed later.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,25 +29,39 @@ pub(crate) struct Returned {
     pub taken_ns: u64,
 }
 
+/// What tokens have said.
+#[derive(Default)]
+pub(crate) struct Said {
+    /// Tokens that came back, in order.
+    pub returned: Vec<Returned>,
+    /// Roots that get their whole timeout again. A set, so that tokens that say so often don't fill it.
+    pub extended: HashSet<RootId>,
+}
+
 /// Where a lane's tokens come back to.
 pub struct Returns {
-    queue: Mutex<Vec<Returned>>,
+    said: Mutex<Said>,
     lane: Arc<dyn Notify>,
 }
 
 impl Returns {
     /// Tokens come back to this lane.
     pub fn new(lane: Arc<dyn Notify>) -> Self {
-        Self { queue: Mutex::default(), lane }
+        Self { said: Mutex::default(), lane }
     }
 
-    /// All that came back, in order.
-    pub(crate) fn take(&self) -> Vec<Returned> {
-        std::mem::take(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    /// All that tokens have said since it was last taken.
+    pub(crate) fn take(&self) -> Said {
+        std::mem::take(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn put(&self, returned: Returned) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push(returned);
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).returned.push(returned);
+        self.lane.notify();
+    }
+
+    fn extend(&self, roots: impl Iterator<Item = RootId>) {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).extended.extend(roots);
         self.lane.notify();
     }
 }
@@ -76,6 +91,14 @@ impl Token {
     /// The tuple is done.
     pub fn ack(mut self) {
         self.give_back(true);
+    }
+
+    /// The tuple takes longer: each of its roots gets its whole timeout again, from when its spout's lane hears of it. A root
+    /// that has timed out or failed already stays so.
+    pub fn extend(&self) {
+        if !self.anchors.is_empty() {
+            self.returns.extend(self.anchors.iter().map(|(root, _)| *root));
+        }
     }
 
     /// The tuple can't be done: its root fails.

@@ -252,6 +252,48 @@ fn a_watermark_takes_effect_between_the_rows_around_it() {
     done.assert_all_acked();
 }
 
+/// Keeps both of two rows for 100 s; the first asks for more time every 20 s.
+#[derive(Default)]
+struct TakesLong {
+    tokens: Vec<squall::Token>,
+    ticks: u32,
+}
+
+impl Bolt for TakesLong {
+    fn execute(&mut self, _: &Tuple<'_>, out: &mut Collector<'_>) -> Result {
+        self.tokens.push(out.keep());
+        Ok(())
+    }
+
+    fn tick(&mut self, _: &mut Collector<'_>) -> Result {
+        self.ticks += 1;
+        if self.ticks < 5 {
+            self.tokens[0].extend();
+        } else {
+            self.tokens.drain(..).for_each(squall::Token::ack);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_token_that_asks_for_more_time_outlives_the_timeout_and_one_that_does_not_times_out() {
+    for chained in [true, false] {
+        let mut topology = TopologyBuilder::new("long");
+        topology.message_timeout(Duration::from_secs(30));
+        topology.spout("words", || Mocked);
+        let bolt = topology.bolt("long", TakesLong::default).local_or_shuffle("words").tick(Duration::from_secs(20));
+        if !chained {
+            bolt.unchained();
+        }
+        let done = complete(topology, CompleteOptions::new().mock("words", [("a",), ("b",)]));
+        let fates: Vec<_> = done.roots("words").iter().map(|root| root.fate).collect();
+        assert_eq!(fates, [Fate::Acked, Fate::Failed(FailureKind::TimedOut)]);
+        let books = done.books();
+        assert_eq!((books.acked, books.timed_out, books.left), (1, 1, 0), "{books:?}");
+    }
+}
+
 /// Answers after a time that depends on the row.
 struct Slow;
 

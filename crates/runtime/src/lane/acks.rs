@@ -7,22 +7,24 @@ use squall_types::{Anchor, EdgeId, RootId};
 
 use crate::inbox::{Inbox, Parcel};
 
-/// What a lane tells a spout lane's ledgers: edges that are done, and roots that failed.
+/// What a lane tells a spout lane's ledgers: edges that are done, roots that failed, and roots that take longer.
 #[derive(Debug, Default)]
 pub struct AckBatch {
     /// A root and the XOR of edges that are done or new.
     pub acked: Vec<(RootId, EdgeId)>,
     /// Roots that will not be done.
     pub failed: Vec<(RootId, FailureKind)>,
+    /// Roots that get their whole timeout again.
+    pub extended: Vec<RootId>,
 }
 
 impl Parcel for AckBatch {
     fn rows(&self) -> usize {
-        self.acked.len() + self.failed.len()
+        self.acked.len() + self.failed.len() + self.extended.len()
     }
 
     fn bytes(&self) -> usize {
-        size_of_val(&*self.acked) + size_of_val(&*self.failed)
+        size_of_val(&*self.acked) + size_of_val(&*self.failed) + size_of_val(&*self.extended)
     }
 
     /// All the same: ack lanes have no bound.
@@ -33,12 +35,13 @@ impl Parcel for AckBatch {
     fn recycle(&mut self) {
         self.acked.clear();
         self.failed.clear();
+        self.extended.clear();
     }
 }
 
 impl AckBatch {
     fn is_empty(&self) -> bool {
-        self.acked.is_empty() && self.failed.is_empty()
+        self.acked.is_empty() && self.failed.is_empty() && self.extended.is_empty()
     }
 }
 
@@ -112,6 +115,16 @@ impl AckOut {
             && let Some(batch) = self.batch(root)
         {
             batch.failed.push((root, kind));
+        }
+    }
+
+    /// A root gets its whole timeout again.
+    #[cold]
+    pub fn extend(&mut self, root: RootId) {
+        if root.is_some()
+            && let Some(batch) = self.batch(root)
+        {
+            batch.extended.push(root);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use squall_engine::marks::Watermarks;
+use squall_engine::marks::{Barriers, Watermarks};
 use squall_types::{Batch, Mark};
 use tokio::time::sleep_until;
 
@@ -38,10 +38,11 @@ impl Tick {
     }
 }
 
-/// Which of a lane's senders' watermarks count.
+/// Which of a lane's senders' marks count, and what they have sent.
 #[derive(Debug)]
 pub struct Marks {
     watermarks: Watermarks,
+    barriers: Barriers,
     /// By input: the number of its first sender, or `None` where the edge closes a cycle.
     first_sender: Vec<Option<usize>>,
 }
@@ -55,16 +56,18 @@ impl Marks {
             first_sender.push(count.map(|_| total));
             total += count.unwrap_or(0);
         }
-        Self { watermarks: Watermarks::new(total), first_sender }
+        Self { watermarks: Watermarks::new(total), barriers: Barriers::new(total), first_sender }
     }
 
     /// A sender's mark has come. Returns the mark to pass on, if all senders have now got so far.
+    ///
+    /// Rows that come behind a barrier while others still owe it are not held back: what is passed on is in order with the rows of
+    /// each sender, but it is no consistent cut yet.
     pub fn advance(&mut self, input: u16, sender: u16, mark: Mark) -> Option<Mark> {
-        let first = self.first_sender[usize::from(input)]?;
+        let sender = self.first_sender[usize::from(input)]? + usize::from(sender);
         match mark {
-            Mark::Watermark(to) => self.watermarks.advance(first + usize::from(sender), to).map(Mark::Watermark),
-            // Alignment comes with checkpoints; until then nobody sends one.
-            Mark::Barrier(_) => None,
+            Mark::Watermark(to) => self.watermarks.advance(sender, to).map(Mark::Watermark),
+            Mark::Barrier(number) => self.barriers.arrive(sender, number).then_some(mark),
         }
     }
 }

@@ -274,7 +274,9 @@ impl Chain {
 
     /// Acks and fails what tokens say.
     pub fn take_returns(&mut self) {
-        for returned in self.run.returns.take() {
+        let said = self.run.returns.take();
+        said.extended.into_iter().for_each(|root| self.acks.extend(root));
+        for returned in said.returned {
             for anchor in &returned.anchors {
                 if returned.acked {
                     self.acks.ack(*anchor);

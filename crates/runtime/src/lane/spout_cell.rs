@@ -71,6 +71,8 @@ pub trait SpoutCell: Send {
     fn ack(&mut self, records: &[(RootId, EdgeId)], now_ns: u64);
     /// Takes a failure of one of its roots.
     fn fail(&mut self, root: RootId, kind: FailureKind);
+    /// Gives one of its roots its whole timeout again.
+    fn extend(&mut self, root: RootId, now_ns: u64);
     /// Fails what is due.
     fn expire(&mut self, now_ns: u64);
     /// When the first root is due, in nanoseconds.
@@ -438,6 +440,12 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
     fn fail(&mut self, root: RootId, kind: FailureKind) {
         let _ = kind;
         self.with_ledger(0, |ledger, settle| ledger.fail(root, &mut |settled| settle.on(settled)));
+    }
+
+    fn extend(&mut self, root: RootId, now_ns: u64) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.extend(root, now_ns);
+        }
     }
 
     fn expire(&mut self, now_ns: u64) {

@@ -131,6 +131,12 @@ impl SpoutLane {
     }
 
     fn apply(&mut self, batch: &AckBatch, now_ns: u64) {
+        // Before the rest: a root that is done in the same batch must not count as one that is extended too late.
+        for root in &batch.extended {
+            if let Some(cell) = self.cells.iter_mut().find(|cell| cell.task() == root.task()) {
+                cell.extend(*root, now_ns);
+            }
+        }
         if let [cell] = &mut *self.cells {
             cell.ack(&batch.acked, now_ns);
         } else {

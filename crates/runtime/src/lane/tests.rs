@@ -2,21 +2,30 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 use squall_engine::edges::EdgeIds;
 use squall_engine::ledger::FailureKind;
-use squall_types::topology::Fields;
-use squall_types::{Anchor, Batch, EdgeId, Incarnation, RootId, Schema, Sequence, TaskId};
+use squall_engine::state::StateStore;
+use squall_types::topology::{Fields, Keying, NotKeyed};
+use squall_types::{
+    Anchor, Batch, ComponentId, EdgeId, Incarnation, Mark, RootId, Schema, Sequence, TaskId, Tuple, Value,
+};
 
 use super::acks::{AckBatch, AckOut, AckRoutes};
+use super::bolt_lane::{BoltLane, Marks};
+use super::chain::{Chain, Intake};
 use super::control::{Control, Phase};
 use super::heads::{Heads, NO_HEAD};
+use super::node::{Node, TaskCell};
 use super::outputs::{BATCH, Origin, OutStream, Outputs};
 use super::router::Router;
 use super::target::{Edge, FlushPolicy, Place, Target};
-use crate::api::StreamHandle;
+use crate::api::{Bolt, Collector, Result, StreamHandle, TaskInfo};
+use crate::clock::Clock;
 use crate::inbox::{Bound, Inbox};
-use crate::token::Notify;
+use crate::metrics::{NodeMetrics, UserMetrics};
+use crate::token::{Notify, Returns};
 
 fn root(sequence: u64) -> RootId {
     RootId::new(TaskId::new(1), Incarnation::default(), Sequence::new(sequence))
@@ -189,4 +198,81 @@ fn draining_and_stopping_are_not_gone_back_on() {
         control.set_phase(to);
         assert_eq!(control.phase(), then, "after {to:?}");
     }
+}
+
+/// Emits each row on.
+struct Echo;
+
+impl Bolt for Echo {
+    fn execute(&mut self, tuple: &Tuple<'_>, out: &mut Collector<'_>) -> Result {
+        out.emit((tuple.get::<i64>(0)?,));
+        Ok(())
+    }
+}
+
+fn schema() -> Arc<Schema> {
+    Arc::new(Schema::new("b".into(), "default".into(), Fields::new(["n"])))
+}
+
+/// A node of one task that echoes, to the chain's node or the edge given.
+fn echo(index: u16, edges: Vec<Edge>, chained: Vec<usize>) -> Node {
+    let component = ComponentId::from("b");
+    let info = TaskInfo {
+        keying: Arc::new(Keying::No(NotKeyed::Spout { component: component.clone() })),
+        component,
+        task: TaskId::new(index + 1),
+        index: 0,
+        tasks: 1,
+        config: Arc::default(),
+        streams: Arc::from([]),
+        tracked: false,
+    };
+    let stream = OutStream::new(schema(), false, edges, chained);
+    let outputs = Outputs::new(vec![stream], EdgeIds::new(1), false, [info.task].into());
+    let cell = TaskCell::new(info, Box::new(Echo), StateStore::new(1, 1));
+    Node::new(index, vec![cell], outputs, None, (NodeMetrics::new(1), UserMetrics::default()))
+}
+
+fn numbers(sender: u16, n: i64, mark: Option<Mark>) -> Batch {
+    Batch { sender, width: 1, rows: 1, values: vec![n.into()], mark, ..Batch::default() }
+}
+
+#[tokio::test]
+async fn a_barrier_leaves_a_chain_behind_the_rows_before_it_once_every_sender_has_sent_it() {
+    let (mut edge, _) = edge();
+    let out = Arc::new(Inbox::new(Bound::DEFAULT));
+    edge.targets[0].inbox = out.clone();
+    let inbox = Arc::new(Inbox::new(Bound::DEFAULT));
+    let senders = vec![[TaskId::new(8)].into(), [TaskId::new(9)].into()];
+    let chain = Chain::new(
+        vec![echo(0, Vec::new(), vec![1]), echo(1, vec![edge], Vec::new())],
+        vec![None, Some((0, 0))],
+        vec![Intake { schema: schema(), senders }],
+        acks().0,
+        Arc::new(Returns::new(inbox.clone())),
+        Clock::system(),
+    );
+    let control = Arc::new(Control::new(1));
+    control.enlist(inbox.clone());
+    control.set_phase(Phase::Active);
+    let lane = BoltLane::new(chain, inbox.clone(), Marks::new(&[Some(2)]), Vec::new(), control.clone(), vec![false]);
+    let lane = tokio::spawn(lane.run());
+    let barrier = Some(Mark::Barrier(7));
+    for batch in [numbers(0, 1, barrier), numbers(1, 2, None), numbers(1, 3, barrier), numbers(0, 4, None)] {
+        inbox.push(batch);
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 5 {
+        tokio::time::timeout(Duration::from_secs(10), out.wait(None, true))
+            .await
+            .expect("all rows and the barrier come");
+        while let Some(batch) = out.take() {
+            seen.extend(batch.values.iter().map(|n| format!("{n:?}")));
+            seen.extend(batch.mark.map(|mark| format!("{mark:?}")));
+        }
+    }
+    let one = |n: i64| format!("{:?}", Value::from(n));
+    assert_eq!(seen, [one(1), one(2), one(3), format!("{:?}", Mark::Barrier(7)), one(4)]);
+    control.set_phase(Phase::Stopping);
+    lane.await.expect("the lane ends");
 }
