@@ -4,11 +4,15 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use crate::error::Error;
 
 mod judge;
+mod markdown;
 mod probe;
 mod product;
+mod record;
 mod rounds;
 mod spec;
 mod stats;
@@ -16,6 +20,7 @@ mod table;
 
 use probe::Probes;
 use product::Product;
+use record::Record;
 use rounds::Round;
 use spec::Bench;
 
@@ -28,6 +33,13 @@ pub struct Options {
     /// Print a JSON object a line instead of a table.
     #[arg(long)]
     json: bool,
+    /// Print the table of docs/performance.md.
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    /// Measure nothing, but make the table of what `--json` has printed to this file; may be given several times, and of rows of the
+    /// same figure the last wins.
+    #[arg(long, value_name = "FILE", requires = "markdown", conflicts_with_all = ["probes", "only", "rounds", "seconds"])]
+    from: Vec<PathBuf>,
     /// Run this bench alone; may be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
@@ -41,6 +53,10 @@ pub struct Options {
 
 /// Builds, measures, prints, and fails if a figure that must be met is not.
 pub fn run(options: &Options) -> Result<(), Error> {
+    if !options.from.is_empty() {
+        print!("{}", markdown::render(&record::read(&options.from)?));
+        return Ok(());
+    }
     let product = Product::build()?;
     let probes = options.probes.as_deref().map(|folder| Probes::build(folder, product.target())).transpose()?;
     let mut judged = Vec::new();
@@ -48,11 +64,13 @@ pub fn run(options: &Options) -> Result<(), Error> {
         let rounds = measure(&bench, &product, probes.as_ref(), options);
         let rows: Vec<_> = bench.rows.iter().map(|row| rounds::judge(&bench, row, &rounds)).collect();
         if options.json {
-            rows.iter().for_each(|row| println!("{}", table::json(row)));
+            rows.iter().for_each(|row| println!("{}", json!(Record::of(row))));
         }
         judged.extend(rows);
     }
-    if !options.json {
+    if options.markdown {
+        print!("{}", markdown::render(&judged.iter().map(Record::of).collect::<Vec<_>>()));
+    } else if !options.json {
         print!("{}", table::render(&judged));
     }
     match judged.iter().filter(|row| row.is_missed()).count() {

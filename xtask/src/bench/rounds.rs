@@ -22,6 +22,8 @@ pub struct Judged {
     pub unit: String,
     /// Which way it improves.
     pub better: Option<Better>,
+    /// Rounds that count.
+    pub rounds: usize,
     /// The figure over the rounds.
     pub value: Option<Stats>,
     /// The ratio to the comparison over the rounds.
@@ -65,6 +67,7 @@ pub fn judge(bench: &Bench, row: &Row, rounds: &[Round]) -> Judged {
         metric: row.metric.clone(),
         unit: row.unit.clone().unwrap_or_else(|| bench.unit.clone()),
         better: row.better,
+        rounds: values.len(),
         value,
         ratio,
         must,

@@ -1,6 +1,4 @@
-//! The judged rows as a table, or as JSON.
-
-use serde_json::json;
+//! The judged rows as a table for a terminal.
 
 use super::judge::Verdict;
 use super::rounds::Judged;
@@ -43,12 +41,13 @@ fn stats(stats: Option<Stats>) -> [String; 3] {
 }
 
 /// Three significant digits or so: enough for figures that wobble.
-fn figure(value: f64) -> String {
+pub fn figure(value: f64) -> String {
     let digits = match value.abs() {
         100.0.. => 0,
         10.0.. => 1,
         1.0.. => 2,
         0.1.. => 3,
+        0.0 => 0,
         _ => 4,
     };
     format!("{value:.digits$}")
@@ -70,44 +69,10 @@ fn sentence(verdict: Option<&Verdict>) -> String {
     }
 }
 
-/// The row as one line of JSON. `met` is null where nothing must be met or it can't be said; `why` tells.
-pub fn json(row: &Judged) -> String {
-    let met = |verdict: Option<&Verdict>| match verdict {
-        None | Some(Verdict::Open(_)) => None,
-        Some(verdict) => Some(*verdict == Verdict::Met),
-    };
-    let why = match &row.must {
-        Some(Verdict::Missed(why) | Verdict::Open(why)) => Some(why),
-        None | Some(Verdict::Met) => None,
-    };
-    json!({
-        "bench": row.bench, "metric": row.metric, "unit": row.unit, "better": row.better,
-        "median": row.value.map(|it| it.median), "min": row.value.map(|it| it.min), "max": row.value.map(|it| it.max),
-        "ratio": row.ratio.map(|it| it.median), "ratio_min": row.ratio.map(|it| it.min), "ratio_max": row.ratio.map(|it| it.max),
-        "must": row.bounds.must, "met": met(row.must.as_ref()), "why": why,
-        "aim": row.bounds.aim, "aim_met": met(row.aim.as_ref()),
-    })
-    .to_string()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::rounds::Bounds;
+    use super::super::record::tests::row;
     use super::*;
-
-    fn row(must: Option<Verdict>) -> Judged {
-        Judged {
-            bench: "word-count".to_owned(),
-            metric: "cpu_s_per_m".to_owned(),
-            unit: "CPU-s/M".to_owned(),
-            better: Some(Better::Lower),
-            value: Stats::of(&[0.05, 0.052, 0.06]),
-            ratio: Stats::of(&[1.4, 1.5, 1.7]),
-            must,
-            aim: Some(Verdict::Missed("ratio 1.500 > 1.25".to_owned())),
-            bounds: Bounds { must: "≤ × 1.6".to_owned(), aim: "≤ × 1.25".to_owned() },
-        }
-    }
 
     #[test]
     fn the_table_shows_figures_bounds_and_why() {
@@ -120,16 +85,5 @@ mod tests {
         assert_eq!(lines[1][..8], figures);
         assert_eq!(lines[1][8..], ["yes", "≤ × 1.25: NO"]);
         assert_eq!(lines[2][8], "NO: books wrong");
-    }
-
-    #[test]
-    fn json_tells_missed_from_open() {
-        let met = |must| {
-            let value: serde_json::Value = serde_json::from_str(&json(&row(must))).unwrap();
-            (value["met"].clone(), value["why"].clone(), value["aim_met"].clone())
-        };
-        assert_eq!(met(Some(Verdict::Met)), (json!(true), json!(null), json!(false)));
-        assert_eq!(met(Some(Verdict::Missed("x".to_owned()))), (json!(false), json!("x"), json!(false)));
-        assert_eq!(met(Some(Verdict::Open("y".to_owned()))), (json!(null), json!("y"), json!(false)));
     }
 }
