@@ -128,6 +128,21 @@ fn failures_are_told_apart_in_the_books() {
 }
 
 #[test]
+fn the_first_error_of_a_task_and_each_thousandth_are_logged_and_all_are_counted_before_the_books() {
+    let output = run("--cores 1 --set numbers.limit=20500 --set work.fail_every=10");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let warnings: Vec<&str> = stderr.lines().filter(|line| line.contains(" WARN ")).collect();
+    for (line, count) in warnings.iter().zip([1, 1_000, 2_000]) {
+        let said = format!("a tuple failed component=work task=2 error=\"told to fail\" failures={count}");
+        assert!(line.ends_with(&said), "{stderr}");
+    }
+    assert_eq!(warnings.len(), 3, "{stderr}");
+    let errors = stderr.lines().rev().nth(1);
+    assert_eq!(errors, Some("work: 2,050 failures, 0 panics, the last: told to fail"), "{stderr}");
+}
+
+#[test]
 fn both_signals_drain_and_the_books_come_last() {
     for signal in ["INT", "TERM"] {
         let mut running = Running::start(&format!("{ENDLESS} --metrics-every 20ms"));

@@ -55,6 +55,13 @@ pub enum Stretch {
     Restarting(u64),
 }
 
+/// Whether a task's failure is one that its operator is to see: the first, and then few enough for a log to bear however
+/// many there are.
+fn is_said(failures: u64) -> bool {
+    const EVERY: u64 = 1_000;
+    failures == 1 || failures.is_multiple_of(EVERY)
+}
+
 /// A bolt in a lane.
 pub struct Node {
     pub tasks: Vec<TaskCell>,
@@ -190,21 +197,27 @@ impl Node {
 
     /// The same for a task that is no cell of this node, such as an asynchronous bolt's.
     pub fn keep_error_of(&self, info: &TaskInfo, task: usize, failure: &Failure, panic: bool) {
-        let what = failure.chain();
+        let (what, backtrace) = (failure.chain(), failure.backtrace());
+        let failures = {
+            let mut metrics = self.metrics.tasks();
+            let errors = &mut metrics[task].errors;
+            if panic {
+                errors.panics += 1;
+            } else {
+                errors.failures += 1;
+            }
+            errors.last = Some(what.clone());
+            errors.backtrace = backtrace;
+            errors.failures
+        };
+        let (component, task) = (&info.component, info.task.get());
         if panic {
-            tracing::error!(component = %info.component, task = info.task.get(), error = what, "a task panicked");
+            tracing::error!(%component, task, error = what, "a task panicked");
+        } else if is_said(failures) {
+            tracing::warn!(%component, task, error = what, failures, "a tuple failed");
         } else {
-            tracing::debug!(component = %info.component, task = info.task.get(), error = what, "a tuple failed");
+            tracing::debug!(%component, task, error = what, failures, "a tuple failed");
         }
-        let mut metrics = self.metrics.tasks();
-        let errors = &mut metrics[task].errors;
-        if panic {
-            errors.panics += 1;
-        } else {
-            errors.failures += 1;
-        }
-        errors.last = Some(what);
-        errors.backtrace = failure.backtrace();
     }
 
     /// A task panicked: it starts again, at once or after a while. Returns when, in that case.

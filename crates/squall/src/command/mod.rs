@@ -16,7 +16,7 @@ pub use describe::describe;
 
 use self::args::{Args, Level};
 use self::table::Table;
-use self::talk::{CommandError, Remainder};
+use self::talk::{CommandError, Remainder, errors};
 use crate::TopologyBuilder;
 use crate::run::{Outcome, Runner};
 
@@ -88,6 +88,9 @@ fn log(level: Level) {
 
 /// Says how it ended, the books last.
 fn end(outcome: &Outcome) -> ExitCode {
+    for component in &outcome.last.components {
+        eprint!("{}", errors(component).unwrap_or_default());
+    }
     for remainder in Remainder::of(&outcome.books) {
         eprint!("{}", remainder.report());
     }

@@ -3,10 +3,11 @@
 use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 
+use squall_runtime::metrics::ComponentSnapshot;
 use squall_types::Code;
 use squall_types::topology::{Invalid, NoSuchComponent};
 
-use crate::run::RunError;
+use crate::run::{Grouped, RunError};
 use crate::{Books, Runner};
 
 /// The exit code of a wrong command line.
@@ -107,6 +108,20 @@ impl Remainder {
     }
 }
 
+/// A component's errors on one line: how many, and the last. `None` if it had none.
+pub fn errors(component: &ComponentSnapshot) -> Option<String> {
+    let errors = &component.total.errors;
+    let last = errors.last.as_deref()?;
+    // A message may have lines of its own, and the books are found by theirs.
+    let last = last.lines().collect::<Vec<_>>().join(" ");
+    Some(format!(
+        "{}: {} failures, {} panics, the last: {last}\n",
+        component.id,
+        Grouped(errors.failures),
+        Grouped(errors.panics)
+    ))
+}
+
 /// An error with its causes, and what to do next.
 fn report(code: Code, error: &dyn std::error::Error, next: &str) -> String {
     let mut text = format!("error[{code}]: {error}\n");
@@ -125,6 +140,8 @@ fn push(text: &mut String, what: fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use squall_runtime::metrics::{Errors, TaskMetrics, UserSnapshot};
+
     use super::*;
     use crate::{ComponentId, StartError};
 
@@ -144,6 +161,22 @@ mod tests {
         let report = CommandError::Invalid(invalid).report();
         assert!(report.contains("error[SQ1001]: ") && report.contains("error[SQ1006]: "), "{report}");
         assert_eq!(report.matches("next: ").count(), report.matches("error[").count());
+    }
+
+    #[test]
+    fn a_components_errors_are_one_line_whatever_they_say_and_none_is_none() {
+        let mut component = ComponentSnapshot {
+            id: "work".into(),
+            is_spout: false,
+            total: TaskMetrics::default(),
+            tasks: Vec::new(),
+            lanes: Vec::new(),
+            user: UserSnapshot::default(),
+        };
+        assert_eq!(errors(&component), None);
+        component.total.errors =
+            Errors { failures: 1_234, panics: 1, last: Some("left: 1\nright: 2".to_owned()), backtrace: None };
+        assert_eq!(errors(&component).unwrap(), "work: 1,234 failures, 1 panics, the last: left: 1 right: 2\n");
     }
 
     #[test]
