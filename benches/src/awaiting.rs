@@ -49,10 +49,12 @@ pub fn run(seconds: f64) -> Result<Figures, Error> {
         bench.finish("rows").await?;
         Ok(window)
     })?;
-    let bare = bare::sleeping_loops(IN_FLIGHT as usize, PAUSE, seconds / 2.0)?;
+    let (rate, cpu_s) = bare::sleeping_loops(IN_FLIGHT as usize, PAUSE, seconds / 2.0)?;
     Ok(figures([
         ("kcalls_s", bolt.rate("sleepy") * 1e3),
-        ("kcalls_s_base", bare / 1e3),
+        ("kcalls_s_base", rate / 1e3),
+        ("cpu_s_per_m", bolt.cpu_s / bolt.millions("sleepy")),
+        ("cpu_s_per_m_base", cpu_s * 1e6),
         ("cores", bolt.cpu_s / bolt.seconds),
     ]))
 }

@@ -11,6 +11,7 @@ use squall::Options;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::Error;
+use crate::meter::cpu_seconds;
 use crate::pace::Plan;
 
 /// Tasks that an event passes: as many as the topology beside has lanes.
@@ -76,11 +77,11 @@ pub fn hops(plan: Plan) -> Result<Vec<u64>, Error> {
     Ok(seen.try_recv().expect("the last task has sent them"))
 }
 
-/// How often a second so many loops on one thread sleep through `pause`.
+/// How often a second so many loops on one thread sleep through `pause`, and the CPU seconds that each time costs.
 ///
 /// # Errors
 /// There is no thread.
-pub fn sleeping_loops(loops: usize, pause: Duration, seconds: f64) -> Result<f64, Error> {
+pub fn sleeping_loops(loops: usize, pause: Duration, seconds: f64) -> Result<(f64, f64), Error> {
     let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let job = |_| {
         let (stop, count) = (stop.clone(), count.clone());
@@ -93,10 +94,11 @@ pub fn sleeping_loops(loops: usize, pause: Duration, seconds: f64) -> Result<f64
     };
     let thread = drive((0..loops).map(job).collect())?;
     std::thread::sleep(Duration::from_millis(500));
-    let (before, began) = (count.load(Relaxed), Instant::now());
+    let (before, cpu_s, began) = (count.load(Relaxed), cpu_seconds()?, Instant::now());
     std::thread::sleep(Duration::from_secs_f64(seconds));
-    let rate = (count.load(Relaxed) - before) as f64 / began.elapsed().as_secs_f64();
+    let (calls, seconds) = ((count.load(Relaxed) - before) as f64, began.elapsed().as_secs_f64());
+    let cpu_s = cpu_seconds()? - cpu_s;
     stop.store(true, Relaxed);
     thread.join().expect("a bare loop doesn't panic");
-    Ok(rate)
+    Ok((calls / seconds, cpu_s / calls))
 }

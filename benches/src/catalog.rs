@@ -5,7 +5,7 @@ use squall::Delivery::{self, AtLeastOnce, AtMostOnce};
 
 use crate::error::Error;
 use crate::harness::Figures;
-use crate::{allocations, awaiting, idle, latency, line, memory, null, rare, words};
+use crate::{allocations, awaiting, derive, idle, latency, line, memory, null, rare, words};
 
 /// A bench: how it is called, what it is compared with, and what is asked of its figures.
 pub struct Bench {
@@ -64,6 +64,7 @@ pub fn benches() -> Vec<Bench> {
     let mut benches = Vec::new();
     benches.extend(word_counts());
     benches.extend(nulls());
+    benches.push(derive());
     benches.extend([10.0, 100.0, 10_000.0, 100_000.0].map(latency));
     benches.push(allocations());
     benches.extend([AtMostOnce, AtLeastOnce].map(memory));
@@ -102,7 +103,10 @@ fn word_counts() -> Vec<Bench> {
 
 fn nulls() -> Vec<Bench> {
     let rate = |bench: Bench, must: f64, aim: f64| {
-        bench.higher("mroots_s", "M roots/s", json!({ "min": must }), json!({ "min": aim })).told("cores", "cores")
+        bench
+            .higher("mroots_s", "M roots/s", json!({ "min": must }), json!({ "min": aim }))
+            .told("cpu_s_per_m", "CPU-s/M roots")
+            .told("cores", "cores")
     };
     let direct =
         |delivery| Bench::new(format!("null-{}", mode(delivery)), 3.0, move |seconds| null::direct(delivery, seconds));
@@ -113,6 +117,12 @@ fn nulls() -> Vec<Bench> {
         rate(identity("identity-unchained", false), 10.0, 20.0),
         rate(identity("identity-chained", true), 15.0, 40.0),
     ]
+}
+
+fn derive() -> Bench {
+    Bench::new("derive", 6.0, derive::run)
+        .lower("cpu_s_per_m", "CPU-s/M roots", json!({ "ratio_max": 1.05 }), Value::Null)
+        .told("mroots_s", "M roots/s")
 }
 
 fn latency(rate: f64) -> Bench {
@@ -136,6 +146,7 @@ fn memory(delivery: Delivery) -> Bench {
         .lower("rss_mb", "MB", json!({ "max": 100.0 }), Value::Null)
         .lower("growth_mb", "MB", json!({ "max": 1.0 }), Value::Null)
         .told("krows_s", "K rows/s")
+        .told("cpu_s_per_m", "CPU-s/M rows")
 }
 
 fn others() -> [Bench; 4] {
@@ -144,7 +155,9 @@ fn others() -> [Bench; 4] {
             .told("p50_ms", "ms")
             .lower("p99_ms", "ms", json!({ "max": 5.0 }), json!({ "max": 2.0 }))
             .told("busy_share", "of a core")
-            .told("common_mrows_s", "M rows/s"),
+            .told("common_blocked_share", "of the time")
+            .told("common_mrows_s", "M rows/s")
+            .told("cpu_s_per_m", "CPU-s/M rows"),
         Bench::new("idle", 5.0, idle::run).lower(
             "cpu_percent",
             "% of a core",
@@ -153,9 +166,11 @@ fn others() -> [Bench; 4] {
         ),
         Bench::new("line", 6.0, line::run)
             .higher("mrows_s", "M rows/s", json!({ "ratio_min": 0.5 }), json!({ "ratio_min": 0.8 }))
+            .told("cpu_s_per_m", "CPU-s/M rows")
             .lower("rss_mb", "MB", json!({ "max": 200.0 }), Value::Null),
         Bench::new("awaiting", 6.0, awaiting::run)
             .higher("kcalls_s", "K calls/s", json!({ "ratio_min": 0.6 }), json!({ "ratio_min": 0.85 }))
+            .told("cpu_s_per_m", "CPU-s/M calls")
             .told("cores", "cores"),
     ]
 }

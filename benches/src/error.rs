@@ -43,6 +43,12 @@ pub enum Error {
         /// By the last bolts.
         taken: u64,
     },
+    /// The bolt that was to be saturated kept up with what came.
+    #[error("the busy bolt isn't saturated: its spout waited for room for only {:.0} % of the time", blocked * 100.0)]
+    Unsaturated {
+        /// The share of the time for which the spout waited for room.
+        blocked: f64,
+    },
     /// The topology isn't run the way that the bench is about.
     #[error("{0}")]
     Shape(&'static str),

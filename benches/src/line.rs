@@ -3,7 +3,7 @@
 use squall::TopologyBuilder;
 
 use crate::error::Error;
-use crate::harness::{Bench, Figures, block_on, figures};
+use crate::harness::{Bench, Figures, Window, block_on, figures};
 use crate::meter::rss_mb;
 use crate::rows::{Keyed, KeyedHop, KeyedNull};
 use crate::tally::Tally;
@@ -29,24 +29,30 @@ pub fn topology<S: squall::Spout>(
     topology
 }
 
-async fn rate(executors: u32, seconds: f64) -> Result<(f64, f64), Error> {
+async fn measure(executors: u32, seconds: f64) -> Result<(Window, f64), Error> {
     let tally = Tally::default();
     let sends = tally.clone();
     let bench = Bench::start(topology(executors, &tally, move || Keyed::new(sends.clone())), tally).await?;
     let window = bench.measure(seconds).await?;
     let rss = rss_mb()?;
     bench.finish("rows").await?;
-    Ok((window.rate("last"), rss))
+    Ok((window, rss))
 }
 
-/// Millions of rows a second that reach the end, with 1,000 executors, against 10, and the memory of the 1,000.
+/// Millions of rows a second that reach the end, with 1,000 executors, against 10, what they cost, and the memory of the 1,000.
 ///
 /// # Errors
 /// Not every row came, or the books don't balance.
 pub fn run(seconds: f64) -> Result<Figures, Error> {
     block_on(async {
-        let (many, rss) = rate(100, seconds / 2.0).await?;
-        let (few, _) = rate(1, seconds / 2.0).await?;
-        Ok(figures([("mrows_s", many), ("mrows_s_base", few), ("rss_mb", rss)]))
+        let (many, rss) = measure(100, seconds / 2.0).await?;
+        let (few, _) = measure(1, seconds / 2.0).await?;
+        Ok(figures([
+            ("mrows_s", many.rate("last")),
+            ("mrows_s_base", few.rate("last")),
+            ("cpu_s_per_m", many.cpu_s / many.millions("last")),
+            ("cpu_s_per_m_base", few.cpu_s / few.millions("last")),
+            ("rss_mb", rss),
+        ]))
     })
 }

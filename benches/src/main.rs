@@ -6,6 +6,7 @@ mod allocations;
 mod awaiting;
 mod bare;
 mod catalog;
+mod derive;
 mod error;
 mod harness;
 mod idle;

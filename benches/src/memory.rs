@@ -6,7 +6,7 @@ use squall::{Bolt, Collector, Delivery, Result, Timestamp, TopologyBuilder, Tupl
 
 use crate::error::Error;
 use crate::harness::{Bench, Figures, block_on, figures};
-use crate::meter::rss_mb;
+use crate::meter::{cpu_seconds, rss_mb};
 use crate::rows::{Const, Identity};
 use crate::tally::Tally;
 
@@ -49,16 +49,18 @@ pub fn run(delivery: Delivery, seconds: f64) -> Result<Figures, Error> {
         let slow = topology.bolt("slow", move || Slow { tally: takes.clone(), taken: 0 });
         slow.blocking().shuffle("identity");
         let bench = Bench::start(topology, tally).await?;
-        let began = Instant::now();
+        let (cpu_s, began) = (cpu_seconds()?, Instant::now());
         let warm = most_until(began, seconds * 0.2).await?;
         let first = most_until(began, seconds * 0.6).await?;
         let second = most_until(began, seconds).await?;
+        let cpu_s = cpu_seconds()? - cpu_s;
         let rows = bench.snapshot().component("slow").map_or(0, |it| it.total.executed);
         bench.finish("rows").await?;
         Ok(figures([
             ("rss_mb", warm.max(first).max(second)),
             ("growth_mb", (second - first).max(0.0)),
             ("krows_s", rows as f64 / 1e3 / seconds),
+            ("cpu_s_per_m", cpu_s / (rows as f64 / 1e6)),
         ]))
     })
 }

@@ -2,9 +2,12 @@
 
 use std::hint::black_box;
 
-use squall::{Bolt, Collector, Declarer, Next, Result, Spout, SpoutCollector, Timestamp, Tuple};
+use squall::{Bolt, Collector, Declarer, IntoRow, Next, Result, Spout, SpoutCollector, Timestamp, Tuple};
 
 use crate::tally::Tally;
+
+/// What [`Const`] sends.
+pub const TEXT: &str = "some short text";
 
 /// A row with a short text.
 #[derive(Tuple)]
@@ -31,6 +34,22 @@ impl Const {
     pub fn new(tally: Tally) -> Self {
         Self { tally, sent: 0 }
     }
+
+    /// Sends as many rows as there is room for, or ends.
+    ///
+    /// # Errors
+    /// None.
+    pub fn send<R: IntoRow>(&mut self, out: &mut SpoutCollector<'_, u64>, row: impl Fn() -> R) -> Result<Next> {
+        if self.tally.stopped() {
+            self.tally.sent(std::mem::take(&mut self.sent));
+            return Ok(Next::Done);
+        }
+        for _ in 0..out.room() {
+            out.emit_with(self.sent, row());
+            self.sent += 1;
+        }
+        Ok(Next::More)
+    }
 }
 
 impl Spout for Const {
@@ -41,15 +60,7 @@ impl Spout for Const {
     }
 
     fn next(&mut self, out: &mut SpoutCollector<'_, u64>) -> Result<Next> {
-        if self.tally.stopped() {
-            self.tally.sent(std::mem::take(&mut self.sent));
-            return Ok(Next::Done);
-        }
-        for _ in 0..out.room() {
-            out.emit_with(self.sent, Text { text: "some short text" });
-            self.sent += 1;
-        }
-        Ok(Next::More)
+        self.send(out, || Text { text: TEXT })
     }
 }
 
@@ -77,6 +88,11 @@ impl Null {
     /// A bolt that says at the end of its input how many rows came.
     pub fn new(tally: Tally) -> Self {
         Self { tally, taken: 0 }
+    }
+
+    /// One more row came.
+    pub fn count(&mut self) {
+        self.taken += 1;
     }
 }
 
