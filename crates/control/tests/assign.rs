@@ -1,5 +1,7 @@
 //! Planners' decisions are decided again when they are applied.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -43,7 +45,7 @@ fn assignments_are_a_chain_and_none_is_skipped_or_taken_twice() {
     let mut log = Log::with_words();
     let first = next_assignment(log.deployed("words"), &[slot("w1", 0)]);
     log.done(assignment_of("words", first.clone(), 0));
-    let again = refused(&mut log, first.clone());
+    let again = refused(&mut log, first);
     assert_eq!(again.code(), codes::STALE_ASSIGNMENT);
     let (parent, current) = (AssignmentVersion::ZERO, AssignmentVersion::new(1));
     assert_eq!(again, Refusal::StaleAssignment { name: name("words"), parent, current });

@@ -1,5 +1,7 @@
 //! How commands and states are written: readable by every later release, and harmless whatever the bytes.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod common;
 
 use std::collections::BTreeSet;
@@ -13,8 +15,6 @@ use squall_types::cluster::FeatureLevel;
 use squall_types::{Code, codes};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Set to write golden files that are missing or have grown. What stands in them must never change.
-const WRITE: &str = "SQUALL_WRITE_GOLDEN";
 const HEADER: usize = 21;
 
 /// A history with a command of each kind, and where it led.
@@ -43,9 +43,10 @@ fn unhex(text: &str) -> Vec<u8> {
     text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
+/// What stands in a golden file. Written with `SQUALL_WRITE_GOLDEN=1`, when kinds of commands are added: what stands there must not change.
 fn golden(file: &str, now: &str) -> String {
     let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
-    if std::env::var_os(WRITE).is_some() {
+    if common::writes_golden() {
         std::fs::write(&path, now).unwrap();
     }
     std::fs::read_to_string(&path).unwrap()

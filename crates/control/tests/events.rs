@@ -1,5 +1,7 @@
 //! What has happened is told once, the same on every master, from any revision that is still kept.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod common;
 
 use common::{Log, name, register, submit};

@@ -7,9 +7,6 @@ use std::path::Path;
 use common::{Log, kill, name, parallel, submission};
 use squall_control::{Command, Phase, Step, Submit, diagram};
 
-/// Set to write the diagram into the page instead of comparing it.
-const WRITE: &str = "SQUALL_WRITE_GOLDEN";
-
 #[test]
 fn the_page_shows_the_diagram_that_the_code_makes() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/concepts.md");
@@ -17,10 +14,10 @@ fn the_page_shows_the_diagram_that_the_code_makes() {
     let (start, end) = ("<!-- lifecycle: made by the code -->\n```mermaid\n", "```\n<!-- /lifecycle -->");
     let (before, rest) = page.split_once(start).expect("the page has a place for the diagram");
     let (shown, after) = rest.split_once(end).expect("the place has an end");
-    if std::env::var_os(WRITE).is_some() {
+    if common::writes_golden() {
         std::fs::write(&path, [before, start, &diagram(), end, after].concat()).unwrap();
     } else {
-        assert_eq!(shown, diagram(), "run this test with {WRITE}=1 to write the page anew");
+        assert_eq!(shown, diagram(), "run this test with SQUALL_WRITE_GOLDEN=1 to write the page anew");
     }
 }
 

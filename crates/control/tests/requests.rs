@@ -1,5 +1,7 @@
 //! A retry is answered and never run again, whatever the clocks do; and nothing is changed that the caller hasn't seen.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod common;
 
 use common::{Log, START, kill, name, parallel, raft_id, store, submit, token, update, with_package, words};

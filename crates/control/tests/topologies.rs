@@ -1,5 +1,7 @@
 //! Topologies are submitted, changed, rolled back and ended.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,7 @@
 //! A replicated state with someone who writes its log.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 pub mod samples;
 
@@ -18,6 +19,12 @@ use squall_types::cluster::{
     WorkerIncarnation, WorkerName,
 };
 use squall_types::topology::{Component, Fields, Grouping, Input, Kind, StreamDecl, Topology};
+
+/// Whether golden files are to be written instead of compared.
+#[allow(clippy::disallowed_methods, reason = "only how tests are called says so")]
+pub fn writes_golden() -> bool {
+    std::env::var_os("SQUALL_WRITE_GOLDEN").is_some()
+}
 
 pub const START: u64 = 1_790_000_000_000;
 
