@@ -339,3 +339,19 @@ fn there_is_a_count_of_everything() {
     assert_eq!((counts.executors, counts.placed, counts.blobs, counts.tokens), (4, 4, 1, 1));
     assert_eq!(counts.requests, 6);
 }
+
+#[test]
+fn there_are_as_many_tokens_as_the_limit_allows() {
+    let mut log = Log::new();
+    let with = |number: u64| {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&number.to_le_bytes());
+        Command::CreateToken(NewToken { hash: SecretHash::from_bytes(hash), ..token(number, 0) })
+    };
+    for number in 0..10_000 {
+        log.done(with(number));
+    }
+    assert_eq!(log.refused(with(10_000)), Refusal::TooMuch { what: Limit::Tokens, most: 10_000 });
+    log.done(Command::RevokeToken(TokenId::new(3)));
+    log.done(with(10_000));
+}

@@ -107,6 +107,7 @@ fn every_master_keeps_the_same_events_snapshots_included() {
 }
 
 /// All that can happen, as it is told.
+#[allow(clippy::too_many_lines, reason = "a table, an entry for each thing that can happen")]
 fn told() -> Vec<(What, &'static str, &'static str, &'static str)> {
     let (words, node) = (|| name("words"), || worker("node-1"));
     let (two, three) = (TopologyVersion::new(2), TopologyVersion::new(3));

@@ -17,6 +17,7 @@ use squall_types::cluster::{
 use squall_types::{Code, Retry, codes};
 
 /// Refusals with the messages that they give. Of each code the first is the one that its page shows.
+#[allow(clippy::too_many_lines, reason = "a table, an entry for each refusal")]
 fn messages() -> Vec<(Refusal, &'static str)> {
     let words = || name("word-count");
     let (early, late) = (UnixMillis::new(1_790_000_000_000), UnixMillis::new(1_790_000_150_000));
