@@ -81,4 +81,18 @@ codes! {
     NO_SUCH_COMPONENT = Code::new(1041);
     /// Keyed state in a component whose inputs aren't keyed alike.
     NOT_KEYED_ALIKE = Code::new(1101);
+    /// A configuration file can't be read.
+    CONFIG_UNREADABLE = Code::new(6001);
+    /// A configuration file is no TOML.
+    CONFIG_SYNTAX = Code::new(6002);
+    /// A setting isn't known.
+    CONFIG_UNKNOWN = Code::new(6003);
+    /// A setting can't have this value.
+    CONFIG_MALFORMED = Code::new(6004);
+    /// Settings don't go together.
+    CONFIG_BROKEN = Code::new(6005);
+    /// A daemon would be open to other machines, unprotected.
+    OFF_LOOPBACK = Code::new(6006);
+    /// Nothing says where data goes.
+    CONFIG_HOMELESS = Code::new(6007);
 }
