@@ -81,6 +81,60 @@ codes! {
     NO_SUCH_COMPONENT = Code::new(1041);
     /// Keyed state in a component whose inputs aren't keyed alike.
     NOT_KEYED_ALIKE = Code::new(1101);
+    /// There is no such topology.
+    UNKNOWN_TOPOLOGY = Code::new(5001);
+    /// There is no such worker.
+    UNKNOWN_WORKER = Code::new(5002);
+    /// A request is older than requests are remembered.
+    REQUEST_TOO_OLD = Code::new(5003);
+    /// What was to be changed is not as the caller has seen it.
+    NOT_AS_EXPECTED = Code::new(5004);
+    /// A request was made further in the future than requests are remembered.
+    REQUEST_FROM_THE_FUTURE = Code::new(5005);
+    /// A topology is in a phase of its life where what was asked for can't be done.
+    NOT_IN_THIS_PHASE = Code::new(5006);
+    /// A topology has no such version to go back to.
+    UNKNOWN_VERSION = Code::new(5007);
+    /// A topology's description can't be read.
+    UNREADABLE_TOPOLOGY = Code::new(5008);
+    /// A topology that was submitted is not valid.
+    INVALID_TOPOLOGY = Code::new(5009);
+    /// A worker can't be forgotten while executors are placed on it.
+    WORKER_IN_USE = Code::new(5010);
+    /// A worker's daemon is one of the past.
+    STALE_WORKER = Code::new(5011);
+    /// A topology's name is taken.
+    NAME_TAKEN = Code::new(5012);
+    /// A new version of a topology has another number of key groups.
+    KEY_GROUPS_CHANGED = Code::new(5013);
+    /// The cluster has no such package.
+    UNKNOWN_BLOB = Code::new(5014);
+    /// An assignment was derived from one that is not the current.
+    STALE_ASSIGNMENT = Code::new(5015);
+    /// An assignment does not fit what it assigns.
+    ASSIGNMENT_MISFIT = Code::new(5016);
+    /// A killed topology's wait is not over.
+    WAIT_NOT_OVER = Code::new(5017);
+    /// A package can't be forgotten yet.
+    BLOB_IN_USE = Code::new(5018);
+    /// A command's place in the log is not after the last.
+    NOT_NEWER = Code::new(5019);
+    /// Events from that revision on are not all kept any more.
+    EVENTS_COMPACTED = Code::new(5020);
+    /// There is no such token.
+    UNKNOWN_TOKEN = Code::new(5021);
+    /// There is a token with this id or secret already.
+    TOKEN_TAKEN = Code::new(5022);
+    /// There is no such master.
+    UNKNOWN_MASTER = Code::new(5023);
+    /// The cluster can't go to that feature level.
+    LEVEL_OUT_OF_REACH = Code::new(5024);
+    /// There is too much of something.
+    TOO_MUCH = Code::new(5025);
+    /// A command or a snapshot was written by a newer release.
+    WRITTEN_BY_NEWER = Code::new(5026);
+    /// A command or a snapshot can't be read.
+    UNREADABLE_RECORD = Code::new(5027);
     /// A configuration file can't be read.
     CONFIG_UNREADABLE = Code::new(6001);
     /// A configuration file is no TOML.
@@ -95,4 +149,48 @@ codes! {
     OFF_LOOPBACK = Code::new(6006);
     /// Nothing says where data goes.
     CONFIG_HOMELESS = Code::new(6007);
+    /// A certificate's file can't be read.
+    CERT_UNREADABLE = Code::new(6101);
+    /// A certificate's file has no certificate, or no key, that can be used.
+    CERT_MALFORMED = Code::new(6102);
+    /// A key belongs to another certificate.
+    CERT_KEY_MISMATCH = Code::new(6103);
+    /// A certificate's time is over, or hasn't begun.
+    CERT_EXPIRED = Code::new(6104);
+    /// A certificate was made for another kind of peer.
+    CERT_WRONG_KIND = Code::new(6105);
+    /// A certificate was signed by an authority that isn't the cluster's.
+    CERT_UNKNOWN_CA = Code::new(6106);
+    /// Plain text came to a port that speaks TLS.
+    PLAIN_ON_TLS = Code::new(6107);
+    /// TLS came to a port that speaks plain text.
+    TLS_ON_PLAIN = Code::new(6108);
+    /// A certificate is for another host than the one that was called.
+    CERT_WRONG_HOST = Code::new(6109);
+    /// Two ends couldn't agree on TLS.
+    TLS_FAILED = Code::new(6110);
+    /// A certificate can't be made, or can't be written.
+    CERT_NOT_MADE = Code::new(6111);
+    /// A caller said nothing of who it is.
+    NO_CREDENTIALS = Code::new(6201);
+    /// A token isn't known, or its time is over.
+    TOKEN_REFUSED = Code::new(6202);
+    /// A caller's role may not do this.
+    ROLE_TOO_WEAK = Code::new(6203);
+    /// There is no room on disk for a package.
+    BLOB_NO_ROOM = Code::new(6301);
+    /// A package's bytes are not those that its name is the hash of.
+    BLOB_MISMATCH = Code::new(6302);
+    /// A package on disk is damaged.
+    BLOB_DAMAGED = Code::new(6303);
+    /// An upload doesn't go on where it stopped.
+    BLOB_OFFSET = Code::new(6304);
+    /// The disk refuses to keep a package, or to give it back.
+    BLOB_DISK = Code::new(6305);
+    /// A master doesn't have a package.
+    BLOB_MISSING = Code::new(6306);
+    /// A package is larger than is taken.
+    BLOB_TOO_LARGE = Code::new(6307);
+    /// What serves monitoring can't listen.
+    HTTP_NOT_SERVED = Code::new(6401);
 }
