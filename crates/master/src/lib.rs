@@ -1,3 +1,12 @@
-//! x
-#![allow(dead_code, missing_docs, reason = "x")]
+//! The master daemon: what holds a cluster's decisions, and answers for them.
+//!
+//! Masters replicate decisions by Raft ([`squall_raft`]), make them by the pure cores of [`squall_control`], and serve them over gRPC
+//! ([`squall_proto`]). This crate is the shell around both: configuration, certificates, tokens, the packages' bytes, metrics.
+//!
+//! Invariants: no generated type passes beyond the services; no module reads the clock, the environment or randomness by itself where a
+//! decision depends on it, but takes them as arguments; nothing listens off loopback in plain text unless the configuration says so.
+
+#[allow(dead_code, missing_docs, reason = "the node takes it into use")]
 mod bootstrap;
+pub mod certs;
+pub mod config;

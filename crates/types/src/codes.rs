@@ -135,4 +135,62 @@ codes! {
     WRITTEN_BY_NEWER = Code::new(5026);
     /// A command or a snapshot can't be read.
     UNREADABLE_RECORD = Code::new(5027);
+    /// A configuration file can't be read.
+    CONFIG_UNREADABLE = Code::new(6001);
+    /// A configuration file is no TOML.
+    CONFIG_SYNTAX = Code::new(6002);
+    /// A setting isn't known.
+    CONFIG_UNKNOWN = Code::new(6003);
+    /// A setting can't have this value.
+    CONFIG_MALFORMED = Code::new(6004);
+    /// Settings don't go together.
+    CONFIG_BROKEN = Code::new(6005);
+    /// A daemon would be open to other machines, unprotected.
+    OFF_LOOPBACK = Code::new(6006);
+    /// Nothing says where data goes.
+    CONFIG_HOMELESS = Code::new(6007);
+    /// A certificate's file can't be read.
+    CERT_UNREADABLE = Code::new(6101);
+    /// A certificate's file has no certificate, or no key, that can be used.
+    CERT_MALFORMED = Code::new(6102);
+    /// A key belongs to another certificate.
+    CERT_KEY_MISMATCH = Code::new(6103);
+    /// A certificate's time is over, or hasn't begun.
+    CERT_EXPIRED = Code::new(6104);
+    /// A certificate was made for another kind of peer.
+    CERT_WRONG_KIND = Code::new(6105);
+    /// A certificate was signed by an authority that isn't the cluster's.
+    CERT_UNKNOWN_CA = Code::new(6106);
+    /// Plain text came to a port that speaks TLS.
+    PLAIN_ON_TLS = Code::new(6107);
+    /// TLS came to a port that speaks plain text.
+    TLS_ON_PLAIN = Code::new(6108);
+    /// A certificate is for another host than the one that was called.
+    CERT_WRONG_HOST = Code::new(6109);
+    /// Two ends couldn't agree on TLS.
+    TLS_FAILED = Code::new(6110);
+    /// A certificate can't be made, or can't be written.
+    CERT_NOT_MADE = Code::new(6111);
+    /// A caller said nothing of who it is.
+    NO_CREDENTIALS = Code::new(6201);
+    /// A token isn't known, or its time is over.
+    TOKEN_REFUSED = Code::new(6202);
+    /// A caller's role may not do this.
+    ROLE_TOO_WEAK = Code::new(6203);
+    /// There is no room on disk for a package.
+    BLOB_NO_ROOM = Code::new(6301);
+    /// A package's bytes are not those that its name is the hash of.
+    BLOB_MISMATCH = Code::new(6302);
+    /// A package on disk is damaged.
+    BLOB_DAMAGED = Code::new(6303);
+    /// An upload doesn't go on where it stopped.
+    BLOB_OFFSET = Code::new(6304);
+    /// The disk refuses to keep a package, or to give it back.
+    BLOB_DISK = Code::new(6305);
+    /// A master doesn't have a package.
+    BLOB_MISSING = Code::new(6306);
+    /// A package is larger than is taken.
+    BLOB_TOO_LARGE = Code::new(6307);
+    /// What serves monitoring can't listen.
+    HTTP_NOT_SERVED = Code::new(6401);
 }

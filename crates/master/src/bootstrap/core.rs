@@ -207,7 +207,8 @@ impl Formation {
 
     /// What the clusters that were heard of mean for this one.
     fn cluster(&self) -> Option<Decision> {
-        let mut known = self.heard.iter().filter_map(|(at, it)| it.cluster.map(|cluster| (at, cluster, it.knows_asker)));
+        let mut known =
+            self.heard.iter().filter_map(|(at, it)| it.cluster.map(|cluster| (at, cluster, it.knows_asker)));
         let (at, cluster, _) = known.clone().next()?;
         if let Some((other, ..)) = known.clone().find(|(_, its, _)| *its != cluster) {
             return Some(Decision::Wait(Waiting::TwoClusters { one: at.clone(), other: other.clone() }));

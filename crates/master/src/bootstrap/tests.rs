@@ -191,8 +191,7 @@ impl World {
 
     fn fresh(&mut self, number: usize, count: usize) -> Node {
         self.lives += 1;
-        let formation =
-            Formation::new(RaftId::new(self.lives).unwrap(), name(number), address(number), list(count));
+        let formation = Formation::new(RaftId::new(self.lives).unwrap(), name(number), address(number), list(count));
         Node { life: self.lives, formation, cluster: None, seed: None }
     }
 
