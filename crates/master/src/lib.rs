@@ -6,7 +6,25 @@
 //! Invariants: no generated type passes beyond the services; no module reads the clock, the environment or randomness by itself where a
 //! decision depends on it, but takes them as arguments; nothing listens off loopback in plain text unless the configuration says so.
 
-#[allow(dead_code, missing_docs, reason = "the node takes it into use")]
+pub mod blobs;
 mod bootstrap;
 pub mod certs;
 pub mod config;
+mod core;
+mod env;
+mod error;
+mod fault;
+mod gate;
+mod health;
+mod leading;
+mod machine;
+mod node;
+mod packages;
+mod peers;
+mod reign;
+mod services;
+pub mod tokens;
+
+pub use env::{BoxFuture, Bytes, Clock, Connection, Env, Incoming, Network, Random};
+pub use error::NodeError;
+pub use node::{Node, Secured};

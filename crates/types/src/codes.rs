@@ -81,6 +81,40 @@ codes! {
     NO_SUCH_COMPONENT = Code::new(1041);
     /// Keyed state in a component whose inputs aren't keyed alike.
     NOT_KEYED_ALIKE = Code::new(1101);
+    /// x
+    ALREADY_MEMBER = Code::new(4001);
+    /// x
+    CHANGE_IN_PROGRESS = Code::new(4002);
+    /// x
+    COMMAND_TOO_LARGE = Code::new(4003);
+    /// x
+    ID_USED_BEFORE = Code::new(4004);
+    /// x
+    LEADER_CANT_LEAVE = Code::new(4005);
+    /// x
+    LOG_OVERLOADED = Code::new(4006);
+    /// x
+    LOG_STOPPED = Code::new(4007);
+    /// x
+    NOT_A_LEARNER = Code::new(4008);
+    /// x
+    NOT_CAUGHT_UP = Code::new(4009);
+    /// x
+    NOT_LEADER = Code::new(4010);
+    /// x
+    NO_LEADER = Code::new(4011);
+    /// x
+    NO_TRANSFER_TARGET = Code::new(4012);
+    /// x
+    OUTCOME_UNKNOWN = Code::new(4013);
+    /// x
+    RAFT_DEFECT = Code::new(4014);
+    /// x
+    TRANSFER_TIMED_OUT = Code::new(4015);
+    /// x
+    UNKNOWN_MEMBER = Code::new(4016);
+    /// x
+    WOULD_LOSE_QUORUM = Code::new(4017);
     /// There is no such topology.
     UNKNOWN_TOPOLOGY = Code::new(5001);
     /// There is no such worker.
@@ -193,4 +227,42 @@ codes! {
     BLOB_TOO_LARGE = Code::new(6307);
     /// What serves monitoring can't listen.
     HTTP_NOT_SERVED = Code::new(6401);
+    /// A token's role doesn't allow a call.
+    NOT_ALLOWED = Code::new(6502);
+    /// A field of a request can't be read.
+    BAD_REQUEST = Code::new(6503);
+    /// Too many requests are under way on a master.
+    TOO_MANY_REQUESTS = Code::new(6504);
+    /// A master has no cluster yet.
+    NO_CLUSTER = Code::new(6505);
+    /// A call went from master to master and came to no leader.
+    FORWARDED_IN_A_CIRCLE = Code::new(6506);
+    /// No leader took a call within its deadline.
+    NO_LEADER_IN_TIME = Code::new(6507);
+    /// A plan breaks a rule that every plan has to keep, and was not carried out.
+    PLAN_BREAKS_RULES = Code::new(6508);
+    /// A package isn't on enough disks.
+    BLOB_ON_TOO_FEW_DISKS = Code::new(6510);
+    /// A worker said something out of turn.
+    LINK_OUT_OF_TURN = Code::new(6511);
+    /// A master can't be reached.
+    MASTER_UNREACHABLE = Code::new(6512);
+    /// A master that is to come in belongs to a cluster already.
+    MASTER_NOT_EMPTY = Code::new(6513);
+    /// There is no master of that name.
+    NO_SUCH_MASTER = Code::new(6514);
+    /// A master can't listen where it is to.
+    CANT_LISTEN = Code::new(6515);
+    /// A part of a master ended by itself.
+    PART_ENDED = Code::new(6516);
+    /// A master is silent, or behind.
+    MASTER_AMBER = Code::new(6517);
+    /// A worker is silent, cut off, or dead.
+    WORKER_AMBER = Code::new(6518);
+    /// An executor has no place.
+    UNPLACED = Code::new(6519);
+    /// Fewer masters have a package than should.
+    BLOB_COPIES_MISSING = Code::new(6520);
+    /// The masters have no quorum.
+    NO_QUORUM = Code::new(6521);
 }

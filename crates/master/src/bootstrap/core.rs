@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use squall_types::cluster::{ClusterId, MasterName, RaftId};
+use squall_types::cluster::{ClusterId, FeatureLevel, MasterName, RaftId};
 
 /// A master that is to found a cluster, or has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Founder {
+pub(crate) struct Founder {
     /// The life of its disk.
     pub id: RaftId,
     /// What it is called.
@@ -22,7 +22,7 @@ pub struct Founder {
 
 /// What a master says of itself when it is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The life of its disk.
     pub id: RaftId,
     /// What it is called.
@@ -33,11 +33,13 @@ pub struct Identity {
     pub knows_asker: bool,
     /// The list that it was given.
     pub listed: Vec<String>,
+    /// The commands that it understands.
+    pub level: FeatureLevel,
 }
 
 /// What the founders of a cluster start from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seed {
+pub(crate) struct Seed {
     /// The new cluster.
     pub cluster: ClusterId,
     /// All of them; each has a vote.
@@ -48,7 +50,7 @@ pub struct Seed {
 ///
 /// The list it was given is kept without repetitions, in its order.
 #[derive(Clone, Debug)]
-pub struct Formation {
+pub(crate) struct Formation {
     me: RaftId,
     name: MasterName,
     address: String,
@@ -58,7 +60,7 @@ pub struct Formation {
 
 /// What is to be done next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// This one founds the cluster, with these.
     Found(Vec<Founder>),
     /// There is a cluster, and this disk is a member of it.
@@ -69,7 +71,7 @@ pub enum Decision {
 
 /// What an empty master waits for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Waiting {
+pub(crate) enum Waiting {
     /// Some haven't answered.
     #[error("{} of the listed masters did not answer: {}", .0.len(), .0.join(", "))]
     Silent(Vec<String>),
@@ -134,7 +136,7 @@ pub enum Waiting {
 
 impl Waiting {
     /// What an operator can do about it.
-    pub fn next_step(&self) -> String {
+    pub(crate) fn next_step(&self) -> String {
         match self {
             Self::Silent(_) => "start them, and see that they can be reached".to_owned(),
             Self::First { .. } => "wait; or look at that master's log for what it waits for".to_owned(),
@@ -153,18 +155,15 @@ impl Waiting {
 
 /// Why a master doesn't take a seed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SeedRefused {
+pub(crate) enum SeedRefused {
     /// It names other disks.
     #[error("the seed does not name this disk's life {0}")]
     NotNamed(RaftId),
-    /// The disk holds a cluster.
-    #[error("this master's disk holds the cluster {0}")]
-    Taken(ClusterId),
 }
 
 impl Formation {
     /// A master with an empty disk. An empty list means that it is alone.
-    pub fn new(id: RaftId, name: MasterName, address: String, listed: Vec<String>) -> Self {
+    pub(crate) fn new(id: RaftId, name: MasterName, address: String, listed: Vec<String>) -> Self {
         let mut each: Vec<String> = Vec::new();
         for at in if listed.is_empty() { vec![address.clone()] } else { listed } {
             if !each.contains(&at) {
@@ -175,24 +174,29 @@ impl Formation {
     }
 
     /// Whom to ask: all that are listed, itself too if it is.
-    pub fn listed(&self) -> &[String] {
+    pub(crate) fn listed(&self) -> &[String] {
         &self.listed
     }
 
     /// A new round of questions begins. What was answered before is not taken for true any more.
-    pub fn ask_anew(&mut self) {
+    pub(crate) fn ask_anew(&mut self) {
         self.heard.clear();
     }
 
     /// One of the listed has answered.
-    pub fn heard(&mut self, at: &str, identity: Identity) {
+    pub(crate) fn heard(&mut self, at: &str, identity: Identity) {
         if self.listed.iter().any(|listed| listed == at) {
             self.heard.insert(at.to_owned(), identity);
         }
     }
 
+    /// The highest level that all who have answered understand.
+    pub(crate) fn level(&self) -> FeatureLevel {
+        self.heard.values().map(|it| it.level).min().unwrap_or(FeatureLevel::ZERO)
+    }
+
     /// What follows from the answers of this round.
-    pub fn decide(&self) -> Decision {
+    pub(crate) fn decide(&self) -> Decision {
         self.cluster().or_else(|| self.obstacle().map(Decision::Wait)).unwrap_or_else(|| self.all_are_empty())
     }
 
@@ -200,7 +204,7 @@ impl Formation {
     ///
     /// # Errors
     /// If it names other disks.
-    pub fn accept(&self, seed: &Seed) -> Result<(), SeedRefused> {
+    pub(crate) fn accept(&self, seed: &Seed) -> Result<(), SeedRefused> {
         let named = seed.founders.iter().any(|founder| founder.id == self.me);
         if named { Ok(()) } else { Err(SeedRefused::NotNamed(self.me)) }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use squall_types::cluster::{ClusterId, MasterName, RaftId};
+use squall_types::cluster::{ClusterId, FeatureLevel, MasterName, RaftId};
 
 use super::core::{Decision, Formation, Identity, Seed, SeedRefused, Waiting};
 
@@ -28,7 +28,14 @@ fn formation(number: usize, listed: Vec<String>) -> Formation {
 }
 
 fn empty(number: usize, listed: Vec<String>) -> Identity {
-    Identity { id: id(number), name: name(number), cluster: None, knows_asker: false, listed }
+    Identity {
+        id: id(number),
+        name: name(number),
+        cluster: None,
+        knows_asker: false,
+        listed,
+        level: FeatureLevel::new(1),
+    }
 }
 
 fn knowing(number: usize, cluster: u64, knows_asker: bool) -> Identity {
@@ -47,6 +54,7 @@ fn a_master_that_is_alone_founds_a_cluster_of_one_once_it_has_heard_itself() {
     let mut alone = formation(0, Vec::new());
     assert_eq!(waits(&alone), Waiting::Silent(list(1)));
     alone.heard(&address(0), empty(0, list(1)));
+    assert_eq!(alone.level(), FeatureLevel::new(1));
     let Decision::Found(founders) = alone.decide() else { panic!() };
     assert_eq!(founders.iter().map(|it| it.id).collect::<Vec<_>>(), [id(0)]);
 }
@@ -205,6 +213,7 @@ impl World {
             cluster: node.cluster,
             knows_asker: knows,
             listed: node.formation.listed().to_vec(),
+            level: FeatureLevel::new(1),
         }
     }
 
