@@ -6,7 +6,11 @@
 //! Invariants: no generated type passes beyond the services; no module reads the clock, the environment or randomness by itself where a
 //! decision depends on it, but takes them as arguments; nothing listens off loopback in plain text unless the configuration says so.
 
+pub mod blobs;
 #[allow(dead_code, missing_docs, reason = "the node takes it into use")]
 mod bootstrap;
 pub mod certs;
 pub mod config;
+pub mod http;
+pub mod metrics;
+pub mod tokens;
