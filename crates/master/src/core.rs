@@ -14,6 +14,7 @@ use crate::env::Env;
 use crate::fault::{Answer, Fault};
 use crate::leading::Leading;
 use crate::machine::Shared;
+use crate::metrics::Metrics;
 use crate::peers::Peers;
 
 /// Which master this is.
@@ -48,6 +49,7 @@ pub(crate) struct Core {
     pub leading: watch::Receiver<Option<Arc<Leading>>>,
     pub peers: Peers,
     pub blobs: BlobStore,
+    pub metrics: Metrics,
 }
 
 /// What is asked of a change of the state, besides the command.

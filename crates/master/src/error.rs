@@ -33,6 +33,12 @@ pub enum NodeError {
     /// Its packages can't be reached.
     #[error("the packages on this master's disk can't be reached")]
     Packages(#[source] Arc<crate::blobs::BlobError>),
+    /// Its certificate is no use.
+    #[error("this master's certificate is no use")]
+    Certificate(#[source] Arc<crate::certs::MaterialError>),
+    /// Monitoring can't be served.
+    #[error("monitoring can't be served")]
+    Monitoring(#[source] Arc<crate::http::NotServed>),
     /// What it serves calls with failed.
     #[error("calls can't be served any more")]
     Serve(#[source] Arc<tonic::transport::Error>),
@@ -45,6 +51,8 @@ impl NodeError {
             Self::Listen { .. } => codes::CANT_LISTEN,
             Self::Log(reason) => reason.code(),
             Self::Packages(error) => error.code(),
+            Self::Certificate(error) => error.code(),
+            Self::Monitoring(error) => error.code(),
             Self::Part { .. } | Self::Serve(_) => codes::PART_ENDED,
         }
     }
@@ -55,6 +63,8 @@ impl NodeError {
             Self::Listen { .. } => "see what else listens there, or set another address: listen".to_owned(),
             Self::Log(reason) => reason.next_step(),
             Self::Packages(error) => error.next_step().to_owned(),
+            Self::Certificate(error) => error.next_step().to_owned(),
+            Self::Monitoring(error) => error.next_step().to_owned(),
             Self::Part { .. } | Self::Serve(_) => "start the master again, and report this with its log".to_owned(),
         }
     }

@@ -18,7 +18,7 @@ impl Fault {
             tonic::Code::Unavailable | tonic::Code::ResourceExhausted | tonic::Code::DeadlineExceeded => Retry::Later,
             _ => Retry::No,
         };
-        let (cause, next_step) = (cause.to_string(), next_step.to_string());
+        let (cause, next_step) = (short(cause.to_string()), short(next_step.to_string()));
         Self(Box::new(Failure { grpc, code, cause, next_step, retry, leader: None }))
     }
 
@@ -50,6 +50,16 @@ impl Fault {
     pub(crate) fn failure(&self) -> &Failure {
         &self.0
     }
+}
+
+/// What fits into the headers of an answer, and onto a screen: a caller's own words may be as long as it likes.
+fn short(mut text: String) -> String {
+    const LONGEST: usize = 1_500;
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    text
 }
 
 impl From<Fault> for Status {

@@ -29,4 +29,4 @@ pub mod tokens;
 
 pub use env::{BoxFuture, Bytes, Clock, Connection, Env, Incoming, Network, Random};
 pub use error::NodeError;
-pub use node::{Node, Secured};
+pub use node::{Node, Secured, run};

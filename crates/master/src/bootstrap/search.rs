@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::core::{Decision, Formation, Identity, Seed};
 use super::{Myself, wire};
+use crate::http::Readiness;
 use crate::peers::Peers;
 
 /// How often all are asked.
@@ -43,7 +44,7 @@ pub(crate) struct Search<'a> {
     pub formation: Formation,
     pub peers: &'a Peers,
     pub offers: mpsc::Receiver<Offer>,
-    pub waiting: &'a watch::Sender<String>,
+    pub readiness: &'a watch::Sender<Readiness>,
     pub supported: Supported,
 }
 
@@ -113,7 +114,7 @@ impl Search<'_> {
         let again = told.as_ref().is_none_or(|(before, at)| *before != text || at.elapsed() >= REMIND);
         if again {
             tracing::info!("no cluster yet: {text}");
-            self.waiting.send_replace(text.clone());
+            self.readiness.send_replace(Readiness::NotReady { reason: format!("it has no cluster yet: {text}") });
             *told = Some((text, Instant::now()));
         }
     }

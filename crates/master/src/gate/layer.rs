@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
 use tower::{Layer, Service};
@@ -45,9 +44,6 @@ impl Service<Request<Body>> for Gated<Routes> {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (gate, forming) = (self.gate.clone(), self.inner.clone());
-        Box::pin(async move {
-            let answer = Box::pin(gate.pass(request, forming)).await;
-            Ok(answer.unwrap_or_else(|fault| Status::from(fault).into_http()))
-        })
+        Box::pin(async move { Ok(Box::pin(gate.pass(request, forming)).await) })
     }
 }

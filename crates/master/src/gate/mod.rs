@@ -1,6 +1,7 @@
 //! What every call passes before a service sees it: who calls and may they, and which master answers.
 
 pub(crate) mod caller;
+mod count;
 mod forward;
 mod layer;
 pub(crate) mod table;
@@ -14,6 +15,7 @@ use squall_types::cluster::UserName;
 use squall_types::codes;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
 use tower::Service;
@@ -21,6 +23,8 @@ use tower::Service;
 use crate::certs::{Identity, Peer};
 use crate::core::Core;
 use crate::fault::{Answer, Fault};
+use crate::http::Readiness;
+use crate::metrics::Metrics;
 use crate::tokens::Caller;
 pub(crate) use caller::Security;
 use caller::{Asked, Behind, admit, origin};
@@ -39,10 +43,20 @@ pub(crate) struct Gate {
     /// There once the master has a cluster.
     formed: OnceLock<(Arc<Core>, Routes)>,
     /// What it waits for until then.
-    waiting: watch::Receiver<String>,
+    readiness: watch::Receiver<Readiness>,
     security: Security,
     in_flight: Arc<Semaphore>,
+    metrics: Metrics,
     longest_message: usize,
+}
+
+/// What one client may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Requests under way at once, of all clients.
+    pub in_flight: usize,
+    /// Bytes in a message.
+    pub message: usize,
 }
 
 /// What a service is told of a call besides its message. In the extensions of each request.
@@ -59,13 +73,13 @@ pub(crate) struct Passage {
 
 impl Gate {
     pub(crate) fn new(
-        waiting: watch::Receiver<String>,
+        readiness: watch::Receiver<Readiness>,
         security: Security,
-        in_flight: usize,
-        longest_message: usize,
+        limits: Limits,
+        metrics: Metrics,
     ) -> Self {
-        let in_flight = Arc::new(Semaphore::new(in_flight));
-        Self { formed: OnceLock::new(), waiting, security, in_flight, longest_message }
+        let in_flight = Arc::new(Semaphore::new(limits.in_flight));
+        Self { formed: OnceLock::new(), readiness, security, in_flight, metrics, longest_message: limits.message }
     }
 
     /// From now on there is a cluster, and these services.
@@ -74,9 +88,20 @@ impl Gate {
         let _ = self.formed.set((core, routes));
     }
 
-    /// Brings a call to who answers it.
-    pub(crate) async fn pass(&self, mut request: Request<Body>, mut forming: Routes) -> Answer<Response<Body>> {
-        let Some(call) = table::call(request.uri().path()) else { return served(&mut forming, request).await };
+    /// Brings a call to who answers it, and counts it.
+    pub(crate) async fn pass(&self, request: Request<Body>, forming: Routes) -> Response<Body> {
+        let call = table::call(request.uri().path());
+        let counted = count::Counted::new(&self.metrics, call);
+        let answer = match call {
+            Some(call) => self.bring(call, request, forming).await,
+            None => served(&mut forming.clone(), request).await,
+        };
+        let response = answer.unwrap_or_else(|fault| Status::from(fault).into_http());
+        counted.answered(&response);
+        response
+    }
+
+    async fn bring(&self, call: &Call, mut request: Request<Body>, mut forming: Routes) -> Answer<Response<Body>> {
         let Some((core, routes)) = self.formed.get() else {
             return match call.access {
                 Access::Role(_) | Access::Worker => Err(self.no_cluster()),
@@ -120,12 +145,15 @@ impl Gate {
     }
 
     fn no_cluster(&self) -> Fault {
-        let waiting = self.waiting.borrow().clone();
-        let next_step = "see this master's log for what it waits for and how to end that";
+        let reason = match &*self.readiness.borrow() {
+            Readiness::NotReady { reason } | Readiness::Failed { reason } => reason.clone(),
+            Readiness::Ready => "it has found its cluster this moment".to_owned(),
+        };
+        let next_step = "do what it waits for; its log says more";
         Fault::new(
             tonic::Code::Unavailable,
             codes::NO_CLUSTER,
-            format!("this master has no cluster yet: {waiting}"),
+            format!("this master doesn't answer calls yet: {reason}"),
             next_step,
         )
     }

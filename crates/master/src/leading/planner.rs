@@ -9,10 +9,12 @@ use squall_control::{Admin, Assign, Assignment, Command, Deployed, State, What};
 use squall_types::cluster::{Revision, TopologyName, UnixMillis, WorkerName};
 use squall_types::codes;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Seen;
 use crate::core::Core;
 use crate::fault::Answer;
+use crate::metrics::Kind;
 
 /// What the planner has done last.
 #[derive(Clone, Debug, Default)]
@@ -84,19 +86,25 @@ impl Planner {
             let state = self.core.read();
             (input(&state, &seen, self.core.env.clock.now()), state.revision())
         };
+        let begun = Instant::now();
         let plan = plan::plan(&input);
+        self.core.metrics.plan_seconds.observe(begun.elapsed().as_secs_f64());
         let broken = broken(&input, &plan);
         let is_broken = !broken.is_empty();
         for rule in &broken {
             tracing::error!(code = %codes::PLAN_BREAKS_RULES, "a plan breaks a rule and is not carried out: {rule}");
         }
         self.done.send_if_modified(|done| std::mem::replace(&mut done.broken, broken.clone()) != broken);
+        let became = |kind| self.core.metrics.plans.get_or_create(&Kind { kind }).inc();
         if plan.is_empty() || is_broken {
+            became(if is_broken { "refused" } else { "unchanged" });
             return false;
         }
         let assignments = in_line(&self.core.read(), plan.assignments);
         let assign = Assign { planned_at, assignments };
-        self.decide(assign).await.is_err()
+        let again = self.decide(assign).await.is_err();
+        became(if again { "stale" } else { "committed" });
+        again
     }
 
     async fn decide(&self, assign: Assign) -> Answer<()> {

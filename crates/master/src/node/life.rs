@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
+use super::gauges;
 use crate::blobs::{BlobError, BlobStore, FileDisk};
 use crate::bootstrap::{self, Formation, Found, Myself, Offer, Search};
 use crate::config::MasterConfig;
@@ -23,8 +24,10 @@ use crate::core::{Core, Leader, Me};
 use crate::env::Env;
 use crate::error::NodeError;
 use crate::gate::Gate;
+use crate::http::Readiness;
 use crate::leading::Settings;
 use crate::machine::Machine;
+use crate::metrics::Metrics;
 use crate::packages::{self, BlobsService, FetchService};
 use crate::peers::Peers;
 use crate::reign::Reign;
@@ -38,12 +41,12 @@ pub(super) struct Life {
     pub env: Env,
     pub peers: Peers,
     pub blobs: BlobStore,
+    pub metrics: Metrics,
     pub supported: Supported,
     pub settings: Settings,
     pub gate: Arc<Gate>,
     pub formed: Arc<OnceLock<Arc<Core>>>,
-    pub waiting: watch::Sender<String>,
-    pub ready: watch::Sender<bool>,
+    pub readiness: watch::Sender<Readiness>,
     pub offered: mpsc::Receiver<Offer>,
     pub message: usize,
     pub health: HealthReporter,
@@ -88,13 +91,15 @@ impl Life {
             leading: is_leading,
             peers: self.peers.clone(),
             blobs: self.blobs.clone(),
+            metrics: self.metrics.clone(),
         });
         self.open(&core).await;
         let mut parts = JoinSet::new();
         let reign = Reign { core: core.clone(), leader, leading, settings: self.settings, supported: self.supported };
         parts.spawn(reign.run());
         parts.spawn(never_ends(packages::sweep(core.clone())));
-        parts.spawn(never_ends(tell_ready(core.clone(), self.ready)));
+        parts.spawn(never_ends(gauges::tell_readiness(core.clone(), self.readiness)));
+        parts.spawn(never_ends(gauges::keep(core.clone(), self.metrics)));
         if let Some(seed) = seed {
             let sown = bootstrap::sow(seed, encoded, (*self.me).clone(), self.peers.clone());
             parts.spawn(never_ends(async move {
@@ -119,7 +124,7 @@ impl Life {
             formation: Formation::new(id, name, address, listed),
             peers: &self.peers,
             offers,
-            waiting: &self.waiting,
+            readiness: &self.readiness,
             supported: self.supported,
         };
         let cluster = ClusterId::new(self.env.random.number() | 1).expect("an odd number isn't 0");
@@ -157,15 +162,4 @@ fn empty(cluster: ClusterId) -> State {
 async fn never_ends(part: impl Future<Output = ()>) -> Result<(), NodeError> {
     part.await;
     Ok(())
-}
-
-/// Says so, once somebody leads.
-async fn tell_ready(core: Arc<Core>, ready: watch::Sender<bool>) {
-    let mut leader = core.leader.clone();
-    loop {
-        ready.send_replace(*leader.borrow_and_update() != Leader::Nobody);
-        if leader.changed().await.is_err() {
-            return;
-        }
-    }
 }

@@ -10,10 +10,11 @@ use tonic::transport::Server as Grpc;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::bootstrap::FormationService;
-use crate::certs::{Accepted, Server};
+use crate::certs::{Accepted, Server, TlsFault};
 use crate::env::{Connection, Incoming};
 use crate::error::{NodeError, chain};
 use crate::gate::{Gate, GateLayer};
+use crate::metrics::{Kind, Metrics};
 
 /// Connections that say who they are at the same time.
 const GREETED_AT_ONCE: usize = 256;
@@ -27,6 +28,7 @@ pub(super) struct Served {
     pub server: Server,
     pub gate: Arc<Gate>,
     pub formation: FormationService,
+    pub metrics: Metrics,
     pub streams: u32,
     pub message: usize,
     pub stop: CancellationToken,
@@ -34,7 +36,7 @@ pub(super) struct Served {
 
 impl Served {
     pub(super) async fn run<H: Health>(self, incoming: Incoming, health: HealthServer<H>) -> Result<(), NodeError> {
-        let Self { server, gate, formation, streams, message, stop } = self;
+        let Self { server, gate, formation, metrics, streams, message, stop } = self;
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(squall_proto::DESCRIPTORS)
             .build_v1()
@@ -48,7 +50,7 @@ impl Served {
             .add_service(health)
             .add_service(reflection)
             .add_service(formation)
-            .serve_with_incoming_shutdown(greeted(server, incoming), stop.clone().cancelled_owned());
+            .serve_with_incoming_shutdown(greeted(server, incoming, metrics), stop.clone().cancelled_owned());
         let late = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
@@ -61,16 +63,22 @@ impl Served {
 }
 
 /// The connections of which it is known who is at their other end.
-fn greeted(server: Server, incoming: Incoming) -> impl Stream<Item = std::io::Result<Accepted<Connection>>> {
+fn greeted(
+    server: Server,
+    incoming: Incoming,
+    metrics: Metrics,
+) -> impl Stream<Item = std::io::Result<Accepted<Connection>>> {
     let greeted = incoming.map(move |connection| {
-        let server = server.clone();
+        let (server, metrics) = (server.clone(), metrics.clone());
         async move {
             let (connection, from) =
                 connection.inspect_err(|error| tracing::warn!("no connection could be taken: {error}")).ok()?;
             let accepted = server.accept(connection, Some(from)).await;
-            accepted
-                .inspect_err(|fault| tracing::warn!(code = %fault.code(), "{from} was turned away: {}", chain(fault)))
-                .ok()
+            let refused = |fault: &TlsFault| {
+                tracing::warn!(code = %fault.code(), "{from} was turned away: {}", chain(fault));
+                metrics.refused.get_or_create(&Kind { kind: "api" }).inc();
+            };
+            accepted.inspect_err(refused).ok()
         }
     });
     greeted.buffer_unordered(GREETED_AT_ONCE).filter_map(|accepted| async move { accepted.map(Ok) })

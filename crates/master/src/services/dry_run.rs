@@ -1,18 +1,17 @@
 //! What a change would do, without doing it: the change is applied to a copy of the state, and the planner is asked about that.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use squall_control::plan::{self, Move};
 use squall_control::{Command, Envelope, State};
 use squall_proto::v1::{self, plan_request::What};
 use squall_types::cluster::TopologyName;
-use tokio::time::Instant;
+use squall_types::codes;
 
 use super::{read, show};
 use crate::core::Core;
 use crate::fault::{Answer, Fault};
-use crate::leading::{Seen, planner_input};
+use crate::leading::planner_input;
 
 /// What would happen.
 pub(crate) async fn plan(core: &Arc<Core>, what: What) -> Answer<v1::PlanResponse> {
@@ -22,17 +21,20 @@ pub(crate) async fn plan(core: &Arc<Core>, what: What) -> Answer<v1::PlanRespons
     let at = core.env.clock.now();
     let own = core.own();
     let planned_against = copy.revision();
+    let ends = match &command {
+        Command::Kill { name, .. } => ends(&copy, name),
+        _ => Vec::new(),
+    };
     let envelope =
         Envelope { request: own.request, at, actor: None, origin: None, expected: None, command: command.clone() };
     copy.apply(planned_against.next(), &envelope).reply?;
     if let Command::Kill { name, .. } = &command {
         finish(core, &mut copy, name)?;
     }
-    let started = Instant::now();
-    let seen: BTreeMap<_, Seen> = view.workers;
-    let plan = plan::plan(&planner_input(&copy, &seen, at));
-    tracing::debug!("a dry run took {:?}", started.elapsed());
-    Ok(response(planned_against.get(), &copy, &plan))
+    let plan = plan::plan(&planner_input(&copy, &view.workers, at));
+    let mut response = response(planned_against.get(), &copy, &plan);
+    response.moves.extend(ends);
+    Ok(response)
 }
 
 fn command(what: What) -> Answer<Command> {
@@ -58,6 +60,22 @@ fn finish(core: &Core, copy: &mut State, name: &TopologyName) -> Answer<()> {
     copy.apply(revision, &envelope).reply.map(|_| ()).map_err(Fault::from)
 }
 
+/// What a killed topology gives up.
+fn ends(state: &State, name: &TopologyName) -> Vec<v1::Move> {
+    let Some(topology) = state.topology(name) else { return Vec::new() };
+    let executors = show::executors(topology).into_iter().filter(|executor| executor.slot.is_some());
+    let end = |executor: v1::Executor| v1::Move {
+        topology: name.to_string(),
+        component: executor.component,
+        first_task: executor.first_task,
+        last_task: executor.last_task,
+        from: executor.slot,
+        to: None,
+        reason: "its topology ends".to_owned(),
+    };
+    executors.map(end).collect()
+}
+
 fn response(revision: u64, state: &State, plan: &plan::Plan) -> v1::PlanResponse {
     let mut unplaced = Vec::new();
     for (name, assignment) in &plan.assignments {
@@ -68,7 +86,13 @@ fn response(revision: u64, state: &State, plan: &plan::Plan) -> v1::PlanResponse
             ..show::executor(topology, *id)
         }));
     }
-    let concern = |stuck: &plan::Stuck| v1::Concern { cause: stuck.to_string(), ..v1::Concern::default() };
+    let concern = |stuck: &plan::Stuck| v1::Concern {
+        health: v1::Health::Amber.into(),
+        subject: format!("worker {}", stuck.slot.worker),
+        code: codes::UNPLACED.to_string(),
+        cause: format!("executor {} of {} stays there: no other place is to be had", stuck.executor, stuck.topology),
+        next_step: stuck.why.to_string(),
+    };
     v1::PlanResponse {
         revision,
         moves: plan.moves.iter().map(shown).collect(),

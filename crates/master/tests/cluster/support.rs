@@ -127,15 +127,28 @@ pub async fn submit(master: &Master, name: &str, parallelism: u32) -> Result<v1:
 pub struct Worker {
     pub up: mpsc::Sender<v1::WorkerMessage>,
     pub down: Streaming<v1::MasterMessage>,
+    /// What it was told when it was let in.
+    pub welcome: v1::Welcome,
+    /// What it was told to run when it was let in.
+    pub first: v1::DesiredState,
 }
 
 impl Worker {
+    /// Says hello, and waits until it is let in.
     pub async fn attach(master: &Master, hello: v1::Hello) -> Result<Self, tonic::Status> {
+        use v1::master_message::Kind;
         let (up, upward) = mpsc::channel(16);
         up.send(said(v1::worker_message::Kind::Hello(hello))).await.unwrap();
         let upward = tokio_stream::wrappers::ReceiverStream::new(upward);
-        let down = within(WorkerLinkClient::new(master.channel()).link(upward)).await?.into_inner();
-        Ok(Self { up, down })
+        let mut down = within(WorkerLinkClient::new(master.channel()).link(upward)).await?.into_inner();
+        let mut said = Vec::new();
+        for _ in 0..2 {
+            said.push(within(down.message()).await?.unwrap().kind.unwrap());
+        }
+        let [Kind::Welcome(welcome), Kind::Desired(first)] = <[Kind; 2]>::try_from(said).unwrap() else {
+            panic!("a worker is welcomed, and told what to run")
+        };
+        Ok(Self { up, down, welcome, first })
     }
 
     /// What is said next, heartbeats aside.
