@@ -227,8 +227,6 @@ codes! {
     BLOB_TOO_LARGE = Code::new(6307);
     /// What serves monitoring can't listen.
     HTTP_NOT_SERVED = Code::new(6401);
-    /// A token's role doesn't allow a call.
-    NOT_ALLOWED = Code::new(6502);
     /// A field of a request can't be read.
     BAD_REQUEST = Code::new(6503);
     /// Too many requests are under way on a master.
