@@ -195,7 +195,7 @@ impl AsyncLane {
                 && let Err(panic) = AssertUnwindSafe(bolt.cleanup()).catch_unwind().await
             {
                 let failure = crate::panics::take_failure(&*panic);
-                self.chain.nodes[0].keep_error_of(&self.tasks[index].info, index, &failure, true);
+                self.chain.nodes[0].keep_error(index, &failure, true);
             }
         }
         self.inbox.close();
@@ -364,7 +364,7 @@ impl AsyncLane {
         if let Err(failure) = result {
             head.outputs.withdraw(acks);
             let task = usize::from(called.task);
-            head.keep_error_of(&self.tasks[task].info, task, &failure, called.panicked);
+            head.keep_error(task, &failure, called.panicked);
             std::iter::once(&anchor).chain(&*more).for_each(|a| acks.fail(a.root, FailureKind::Failed));
         } else {
             anchor.edge ^= sum;
@@ -409,7 +409,7 @@ impl AsyncLane {
                     self.tasks[task].bolt = bolt;
                     return;
                 }
-                Err(failure) => self.chain.nodes[0].keep_error_of(&info, task, &failure, false),
+                Err(failure) => self.chain.nodes[0].keep_error(task, &failure, false),
             }
             delay = self.tasks[task].restart.after_panic(self.chain.now_ns()).max(RestartPolicy::FIRST_NS);
         }

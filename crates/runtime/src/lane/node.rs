@@ -7,7 +7,7 @@ use std::sync::Arc;
 use squall_engine::backoff::RestartPolicy;
 use squall_engine::ledger::FailureKind;
 use squall_engine::state::StateStore;
-use squall_types::Timestamp;
+use squall_types::{ComponentId, Timestamp};
 
 use super::acks::AckOut;
 use super::outputs::{BATCH, Outputs};
@@ -64,6 +64,7 @@ fn is_said(failures: u64) -> bool {
 
 /// A bolt in a lane.
 pub struct Node {
+    component: ComponentId,
     pub tasks: Vec<TaskCell>,
     pub outputs: Outputs,
     pub metrics: Arc<NodeMetrics>,
@@ -79,15 +80,27 @@ pub struct Node {
 }
 
 impl Node {
-    /// A bolt's tasks and outputs, as the `index`th node of its chain. A spout's outputs are a node without tasks.
+    /// A component's tasks and outputs, as the `index`th node of its chain. A spout's or an asynchronous bolt's outputs are a
+    /// node without tasks.
     pub fn new(
-        index: u16,
+        (component, index): (ComponentId, u16),
         tasks: Vec<TaskCell>,
         outputs: Outputs,
         factory: Option<BoltFactory>,
         (metrics, user_metrics): (Arc<NodeMetrics>, UserMetrics),
     ) -> Self {
-        Self { tasks, outputs, metrics, user_metrics, factory, index, cursor: 0, restarting: 0, row_cost_ns: 0 }
+        Self {
+            component,
+            tasks,
+            outputs,
+            metrics,
+            user_metrics,
+            factory,
+            index,
+            cursor: 0,
+            restarting: 0,
+            row_cost_ns: 0,
+        }
     }
 
     /// Prepares all tasks.
@@ -192,12 +205,7 @@ impl Node {
 
     /// Counts an error of a task, and keeps it.
     pub fn keep_error(&self, task: usize, failure: &Failure, panic: bool) {
-        self.keep_error_of(&self.tasks[task].info, task, failure, panic);
-    }
-
-    /// The same for a task that is no cell of this node, such as an asynchronous bolt's.
-    pub fn keep_error_of(&self, info: &TaskInfo, task: usize, failure: &Failure, panic: bool) {
-        let (what, backtrace) = (failure.chain(), failure.backtrace());
+        let (what, backtrace) = (failure.said(), failure.backtrace());
         let failures = {
             let mut metrics = self.metrics.tasks();
             let errors = &mut metrics[task].errors;
@@ -210,7 +218,7 @@ impl Node {
             errors.backtrace = backtrace;
             errors.failures
         };
-        let (component, task) = (&info.component, info.task.get());
+        let (component, task) = (&self.component, self.outputs.task_ids[task].get());
         if panic {
             tracing::error!(%component, task, error = what, "a task panicked");
         } else if is_said(failures) {
@@ -323,10 +331,24 @@ impl Node {
             // A spout's or an asynchronous bolt's tasks are not cells of this node.
             let mut metrics = self.metrics.tasks();
             let count = |task: u16, copies| metrics[usize::from(task)].transferred += copies;
-            return self.outputs.route(now_ns, acks, chained_too, count);
+            self.outputs.route(now_ns, acks, chained_too, count);
+        } else {
+            let count = |task: u16, copies| tasks[usize::from(task)].run.transferred += copies;
+            self.outputs.route(now_ns, acks, chained_too, count);
         }
-        let count = |task: u16, copies| tasks[usize::from(task)].run.transferred += copies;
-        self.outputs.route(now_ns, acks, chained_too, count);
+        if self.outputs.has_misrouted() {
+            self.keep_misrouted();
+        }
+    }
+
+    /// Keeps what was wrong with rows that a grouping has failed.
+    #[cold]
+    fn keep_misrouted(&mut self) {
+        let streams = self.outputs.streams.iter_mut();
+        let misrouted: Vec<_> = streams.flat_map(|stream| std::mem::take(&mut stream.misrouted)).collect();
+        for (task, error) in misrouted {
+            self.keep_error(usize::from(task), &Failure::from(error), false);
+        }
     }
 
     /// Books a stretch that took `spent_ns`; the rows' batch was handed over at `sent_ns`.

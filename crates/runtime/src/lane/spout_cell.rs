@@ -182,7 +182,7 @@ impl<S: Spout> SpoutTask<S> {
     }
 
     fn keep_error(&mut self, failure: &Failure, panic: bool) {
-        let what = failure.chain();
+        let what = failure.said();
         tracing::error!(component = %self.info.component, task = self.info.task.get(), error = what, "a spout failed");
         let errors = &mut self.run.errors;
         if panic {

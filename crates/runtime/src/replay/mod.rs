@@ -18,7 +18,7 @@ use crate::api::{
     Declarer, EmitError, Failure, Next, Result, Sink, Spout, SpoutCollector, SpoutContext, SpoutWaker, StreamHandle,
 };
 use crate::clock::Clock;
-use crate::lane::{Due, Emits};
+use crate::lane::{Due, Emits, Emitted};
 use held::HeldMarks;
 use inner::{Inner, caught};
 
@@ -62,6 +62,8 @@ struct Place {
 /// A row that isn't settled.
 struct Kept<Id> {
     stream: StreamHandle,
+    /// The receiver that was named.
+    to: Option<TaskId>,
     values: Box<[Value]>,
     id: Option<Id>,
     instance: u64,
@@ -71,6 +73,8 @@ struct Kept<Id> {
 /// A row that the inner spout has just emitted.
 struct Made<Id> {
     stream: StreamHandle,
+    /// The receiver that was named.
+    to: Option<TaskId>,
     values: Box<[Value]>,
     id: Option<Id>,
 }
@@ -120,7 +124,7 @@ impl<S: Spout> Replay<S> {
         while out.room() > 0
             && let Some((id, row)) = self.queue.due(now_ns)
         {
-            out.emit_on_with(row.stream, id, &*row.values);
+            out.emit_row_to(row.stream, row.to, &*row.values, Some(id));
             any = true;
         }
         any
@@ -163,12 +167,12 @@ impl<S: Spout> Replay<S> {
     /// Takes the rows that were just emitted, if all of them fit their streams: a row is kept only if it can be emitted.
     fn check(&mut self) -> Result {
         let streams = self.place.as_ref().map_or(&[][..], |place| &place.streams);
-        for ((stream, fields, values), id) in self.emits.drain().zip(self.ids.drain(..)) {
+        for (Emitted { stream, fields, to, values }, id) in self.emits.drain().zip(self.ids.drain(..)) {
             let Some((schema, direct)) = streams.get(stream.index()) else {
                 return Err(EmitError::NoSuchStream { stream: stream.index() }.into());
             };
-            if *direct {
-                return Err(EmitError::Directness { stream: schema.stream().to_string(), direct: true }.into());
+            if *direct != to.is_some() {
+                return Err(EmitError::Directness { stream: schema.stream().to_string(), direct: *direct }.into());
             }
             if let Some(fields) = fields.filter(|fields| !schema.matches(fields)) {
                 return Err(EmitError::other_fields(schema, fields).into());
@@ -176,7 +180,7 @@ impl<S: Spout> Replay<S> {
             if values.len() != schema.fields().len() {
                 return Err(EmitError::wrong_width(schema, values.len()).into());
             }
-            self.made.push(Made { stream, values, id });
+            self.made.push(Made { stream, to, values, id });
         }
         Ok(())
     }
@@ -184,15 +188,15 @@ impl<S: Spout> Replay<S> {
     fn keep(&mut self, out: &mut SpoutCollector<'_, ReplayId>) {
         let tracked = self.is_tracked();
         let instance = self.inner.instance();
-        for Made { stream, values, id } in self.made.drain(..) {
+        for Made { stream, to, values, id } in self.made.drain(..) {
             if !tracked {
-                out.emit_on(stream, Vec::from(values));
+                out.emit_row_to(stream, to, Vec::from(values), None);
                 continue;
             }
             let copy = values.clone();
             let epoch = self.held.row();
-            let replay = self.queue.keep(Kept { stream, values, id, instance, epoch });
-            out.emit_on_with(stream, replay, Vec::from(copy));
+            let replay = self.queue.keep(Kept { stream, to, values, id, instance, epoch });
+            out.emit_row_to(stream, to, Vec::from(copy), Some(replay));
         }
     }
 
