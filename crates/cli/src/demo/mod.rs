@@ -66,6 +66,6 @@ pub fn run(args: Args) -> Result<ExitCode, DemoError> {
     }
     match board.take_failure() {
         Some(failure) => Err(DemoError::Read(failure)),
-        None => Ok(ExitCode::from(u8::from(!outcome.is_whole()))),
+        None => Ok(ExitCode::from(u8::from(!outcome.is_success()))),
     }
 }

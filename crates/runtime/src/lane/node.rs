@@ -199,7 +199,10 @@ impl Node {
         self.outputs.withdraw(acks);
         run.heads.fail(failed.head, FailureKind::Failed);
         if let Some(failure) = failed.failure.or(emitted) {
+            // What it takes to write down a backtrace is not the bolt's.
+            self.metrics.run_ends(run.clock.now_ns());
             self.keep_error(task, &failure, false);
+            self.metrics.run_begins(run.clock.now_ns());
         }
     }
 

@@ -47,6 +47,8 @@ pub struct Replay<S: Spout> {
     ids: Vec<Option<S::Id>>,
     emits: Emits,
     made: Vec<Made<S::Id>>,
+    /// Rows given up.
+    given_up: u64,
 }
 
 /// What is known once the spout is open.
@@ -97,6 +99,7 @@ impl<S: Spout> Replay<S> {
             ids: Vec::new(),
             emits: Emits::default(),
             made: Vec::new(),
+            given_up: 0,
         }
     }
 
@@ -234,6 +237,7 @@ impl<S: Spout> Replay<S> {
     }
 
     fn give_up(&mut self, row: Kept<S::Id>, failures: u32, why: Undelivered) {
+        self.given_up += 1;
         if let Some(id) = row.id {
             let kind = match why {
                 Undelivered::GivenUp(kind) => kind,
@@ -286,6 +290,10 @@ fn log(letter: &DeadLetter) {
 
 impl<S: Spout> Spout for Replay<S> {
     type Id = ReplayId;
+
+    fn given_up(&self) -> Option<u64> {
+        Some(self.given_up)
+    }
 
     fn declare(&self, streams: &mut Declarer) {
         self.inner.spout().declare(streams);

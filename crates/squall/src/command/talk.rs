@@ -67,10 +67,16 @@ impl CommandError {
 #[derive(Debug, thiserror::Error)]
 pub enum Remainder {
     /// Something was still in flight.
-    #[error("{left} root(s) were still pending when the drain ended; rows in flight were dropped")]
+    #[error("{}", in_flight(*left))]
     InFlight {
         /// Roots.
         left: u64,
+    },
+    /// Roots failed, and no spout emits them again.
+    #[error("{given_up} root(s) failed, timed out or were lost, and were not emitted again")]
+    GivenUp {
+        /// Roots.
+        given_up: u64,
     },
     /// Threads couldn't be ended.
     #[error("still at work when the drain ended: {components}")]
@@ -86,7 +92,8 @@ impl Remainder {
         let in_flight = (books.cut_short || books.left > 0).then_some(Self::InFlight { left: books.left });
         let components = books.hung.iter().map(|id| format!("{:?}", id.as_str())).collect::<Vec<_>>().join(", ");
         let hung = (!books.hung.is_empty()).then_some(Self::Hung { components });
-        in_flight.into_iter().chain(hung).collect()
+        let given_up = (books.given_up > 0).then_some(Self::GivenUp { given_up: books.given_up });
+        given_up.into_iter().chain(in_flight).chain(hung).collect()
     }
 
     /// All that has to be said of it.
@@ -99,12 +106,24 @@ impl Remainder {
                 );
                 report(Code::new(3005), self, &next)
             }
+            Self::GivenUp { .. } => report(
+                Code::new(3007),
+                self,
+                "look at the components' errors above; squall::Replay, around the spout, emits what fails again",
+            ),
             Self::Hung { .. } => report(
                 Code::new(3006),
                 self,
                 "look at what its execute or next waits for; give calls that can block a time limit",
             ),
         }
+    }
+}
+
+fn in_flight(left: u64) -> String {
+    match left {
+        0 => "rows in flight were dropped when the drain ended".to_owned(),
+        left => format!("{left} root(s) were still pending when the drain ended; rows in flight were dropped"),
     }
 }
 
@@ -183,9 +202,14 @@ mod tests {
     fn what_is_left_is_said_and_hung_components_are_named() {
         assert!(Remainder::of(&Books::default()).is_empty());
         let hung = vec![ComponentId::from("count"), ComponentId::from("sink")];
-        let books = Books { left: 3, cut_short: true, hung, ..Books::default() };
+        let books = Books { left: 3, given_up: 2, cut_short: true, hung, ..Books::default() };
         let said: String = Remainder::of(&books).iter().map(Remainder::report).collect();
-        assert!(said.contains("error[SQ3005]: 3 root(s)"), "{said}");
+        assert!(said.contains("error[SQ3005]: 3 root(s) were still pending when"), "{said}");
+        assert!(said.contains("error[SQ3007]: 2 root(s) failed"), "{said}");
+        let untracked = Books { cut_short: true, ..Books::default() };
+        let said: String = Remainder::of(&untracked).iter().map(Remainder::report).collect();
+        assert!(said.starts_with("error[SQ3005]: rows in flight were dropped when the drain ended\n"), "{said}");
+        let said: String = Remainder::of(&books).iter().map(Remainder::report).collect();
         assert!(said.contains("error[SQ3006]: still at work when the drain ended: \"count\", \"sink\""), "{said}");
     }
 }
