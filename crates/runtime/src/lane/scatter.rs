@@ -293,8 +293,11 @@ fn choose(
         Router::Shuffle(_) => chosen.push(next_run(edge, 1).0),
         Router::Custom(grouping) => grouping.choose(values, chosen),
         Router::Direct => {
-            let mine = named.iter().filter(|(of, at, _)| *of as usize == row && usize::from(*at) == edge_index);
-            chosen.extend(mine.map(|(_, _, task)| usize::from(*task)));
+            // Named in the order of the rows.
+            let first = named.partition_point(|(of, _, _)| (*of as usize) < row);
+            let mine = named[first..].iter().take_while(|(of, _, _)| *of as usize == row);
+            let here = mine.filter(|(_, at, _)| usize::from(*at) == edge_index);
+            chosen.extend(here.map(|(_, _, task)| usize::from(*task)));
         }
         Router::Fields { .. } | Router::PartialKey { .. } => {
             if let Some((task, group)) = edge.router.keyed(values) {

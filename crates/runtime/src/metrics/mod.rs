@@ -169,3 +169,24 @@ impl NodeMetrics {
         Some(self.running_since_ns.load(std::sync::atomic::Ordering::Relaxed)).filter(|ns| *ns != 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_is_told_once_whether_it_is_over_or_not() {
+        const MS: u64 = 1_000_000;
+        let metrics = NodeMetrics::default();
+        for (from, to) in [(100, 160), (200, 220), (300, 301)] {
+            metrics.run_begins(from * MS);
+            metrics.run_ends(to * MS);
+        }
+        assert_eq!(metrics.take_held_ns(400 * MS), 60 * MS, "the longest that has ended");
+        assert_eq!(metrics.take_held_ns(500 * MS), 0);
+        metrics.run_begins(500 * MS);
+        assert_eq!(metrics.take_held_ns(570 * MS), 70 * MS, "the one under way");
+        metrics.run_ends(580 * MS);
+        assert_eq!(metrics.take_held_ns(600 * MS), 80 * MS);
+    }
+}

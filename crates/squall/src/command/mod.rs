@@ -16,7 +16,8 @@ pub use describe::describe;
 
 use self::args::{Args, Level};
 use self::table::Table;
-use self::talk::{CommandError, Remainder, errors};
+use self::talk::CommandError;
+pub(crate) use self::talk::{Remainder, errors};
 use crate::TopologyBuilder;
 use crate::run::{Outcome, Runner};
 
@@ -92,12 +93,7 @@ fn log(level: Level) {
 
 /// Says how it ended, the books last.
 fn end(outcome: &Outcome) -> ExitCode {
-    for component in &outcome.last.components {
-        eprint!("{}", errors(component).unwrap_or_default());
-    }
-    for remainder in Remainder::of(&outcome.books) {
-        eprint!("{}", remainder.report());
-    }
+    eprint!("{}", outcome.report());
     eprintln!("{outcome}");
     let code = ExitCode::from(u8::from(!outcome.is_success()));
     if !outcome.books.hung.is_empty() {

@@ -127,18 +127,22 @@ fn in_flight(left: u64) -> String {
     }
 }
 
-/// A component's errors on one line: how many, and the last. `None` if it had none.
+/// A component's errors on one line: how many, and the last, with its backtrace below if there is one. `None` if it had none.
 pub fn errors(component: &ComponentSnapshot) -> Option<String> {
     let errors = &component.total.errors;
     let last = errors.last.as_deref()?;
     // A message may have lines of its own, and the books are found by theirs.
     let last = last.lines().collect::<Vec<_>>().join(" ");
-    Some(format!(
+    let mut text = format!(
         "{}: {} failures, {} panics, the last: {last}\n",
         component.id,
         Grouped(errors.failures),
         Grouped(errors.panics)
-    ))
+    );
+    for line in errors.backtrace.iter().flat_map(|backtrace| backtrace.lines()) {
+        push(&mut text, format_args!("    {line}\n"));
+    }
+    Some(text)
 }
 
 /// An error with its causes, and what to do next.
@@ -196,6 +200,8 @@ mod tests {
         component.total.errors =
             Errors { failures: 1_234, panics: 1, last: Some("left: 1\nright: 2".to_owned()), backtrace: None };
         assert_eq!(errors(&component).unwrap(), "work: 1,234 failures, 1 panics, the last: left: 1 right: 2\n");
+        component.total.errors.backtrace = Some("0: work\n  at work.rs:7".to_owned());
+        assert!(errors(&component).unwrap().ends_with("right: 2\n    0: work\n      at work.rs:7\n"));
     }
 
     #[test]

@@ -4,8 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use squall_runtime::Books;
+
 use squall_runtime::metrics::Snapshot;
 use squall_types::topology::Delivery;
+
+use crate::command::{Remainder, errors};
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,13 @@ impl Outcome {
     /// Whether nothing was left behind: no root is pending, no row in flight, no component at work.
     pub fn is_whole(&self) -> bool {
         self.books.is_whole()
+    }
+
+    /// All that there is to say of what went wrong, to be shown before the last line: each component's errors, and what was given
+    /// up or left behind, with its cause and next step. Empty if nothing did.
+    pub fn report(&self) -> String {
+        let errors = self.last.components.iter().filter_map(errors);
+        errors.chain(Remainder::of(&self.books).iter().map(Remainder::report)).collect()
     }
 
     /// Whether all went well: nothing was left behind, and no root that failed was given up.
