@@ -204,44 +204,40 @@ async fn a_spout_with_a_pace_lives_with_a_full_cycle() {
     }
 }
 
-/// By how much a slow task is slower is the engine's to weigh, and tested there with the rates: the others keep nine tenths. Here one
-/// is as slow as can be: it does nothing until the others have done theirs.
+/// That the others keep nine tenths of their rates is the engine's to show, where time is simulated. Here real threads are dealt to:
+/// were the others held up by the slow one, they would do no more rows than it. A machine that is busy makes all sleeps longer, so
+/// half of what the sleeps say is asked for.
 #[tokio::test]
-async fn one_of_four_blocking_tasks_that_stands_still_leaves_the_others_their_work() {
-    const ROWS: u64 = 50_000;
-    for (spouts, delivery) in [(1, Delivery::AtLeastOnce), (3, Delivery::AtLeastOnce), (3, Delivery::AtMostOnce)] {
+async fn one_of_four_blocking_tasks_that_is_ten_times_slower_does_not_set_the_pace() {
+    for spouts in [1, 3] {
         let fates = Fates::new();
-        let done: Arc<([AtomicU64; 4], AtomicBool)> = Arc::default();
+        let done: Arc<[AtomicU64; 4]> = Arc::default();
         let mut topology = TopologyBuilder::new("t");
-        topology.delivery(delivery);
         let mut n = 0;
         let next = move |out: &mut SpoutCollector<'_, i64>| {
             for _ in 0..out.room() {
-                out.emit_with(n, (n,));
+                out.emit((n,));
                 n += 1;
             }
             Ok(Next::More)
         };
         topology.spout("s", from(&fates, ONE, next)).parallelism(spouts);
-        let work =
-            each(&done, NONE, |here: &Here<'_, ([AtomicU64; 4], AtomicBool)>, _: Event<'_>, _: &mut Collector<'_>| {
-                let (done, go_on) = here.log;
-                while here.index == 3 && !go_on.load(SeqCst) {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                done[here.index].fetch_add(1, SeqCst);
-                Ok(())
-            });
+        let work = each(&done, NONE, |here: &Here<'_, [AtomicU64; 4]>, _: Event<'_>, _: &mut Collector<'_>| {
+            std::thread::sleep(Duration::from_micros(if here.index == 3 { 10_000 } else { 1_000 }));
+            here.log[here.index].fetch_add(1, SeqCst);
+            Ok(())
+        });
         topology.bolt("b", work).parallelism(4).blocking().shuffle("s");
         let slot = start(topology, &two_cores()).await;
-        let others = || done.0[..3].iter().all(|done| done.load(SeqCst) >= ROWS / 5);
-        let all = || done.0.iter().map(|done| done.load(SeqCst)).sum::<u64>();
-        until("the others have done theirs", || all() >= ROWS && others()).await;
-        assert_eq!(done.0[3].load(SeqCst), 0);
-        done.1.store(true, SeqCst);
-        let (books, _) = drain(slot).await;
-        assert!(books.is_whole() && books.acked == if delivery == Delivery::AtLeastOnce { books.emitted } else { 0 });
-        assert!(done.0[3].load(SeqCst) > 0, "it has its part once it goes on");
+        let counts = || [0, 1, 2, 3].map(|task| done[task].load(SeqCst));
+        // What a row costs must be known first.
+        until("all have worked", || counts().iter().all(|rows| *rows > 20)).await;
+        let before = counts();
+        let since = || [0, 1, 2, 3].map(|task| counts()[task] - before[task]);
+        until("the others have done a thousand", || since()[..3].iter().sum::<u64>() >= 1_000).await;
+        let [a, b, c, slow] = since();
+        slot.kill().await;
+        assert!(slow * 3 * 5 <= a + b + c, "{spouts} spouts: {slow} rows beside {a}, {b} and {c}");
     }
 }
 
