@@ -199,10 +199,17 @@ impl Node {
         self.outputs.withdraw(acks);
         run.heads.fail(failed.head, FailureKind::Failed);
         if let Some(failure) = failed.failure.or(emitted) {
-            // What it takes to write down a backtrace is not the bolt's.
-            self.metrics.run_ends(run.clock.now_ns());
-            self.keep_error(task, &failure, false);
-            self.metrics.run_begins(run.clock.now_ns());
+            self.keep_error_aside(task, &failure, false, &run.clock);
+        }
+    }
+
+    /// Keeps an error of the run under way, which isn't blamed for the time that it takes to write down a backtrace.
+    fn keep_error_aside(&self, task: usize, failure: &Failure, panic: bool, clock: &Clock) {
+        let in_run = self.metrics.running_since().is_some();
+        self.metrics.run_ends(clock.now_ns());
+        self.keep_error(task, failure, panic);
+        if in_run {
+            self.metrics.run_begins(clock.now_ns());
         }
     }
 
@@ -234,7 +241,7 @@ impl Node {
     /// A task panicked: it starts again, at once or after a while. Returns when, in that case.
     #[cold]
     fn panicked(&mut self, task: usize, panic: &(dyn Any + Send), clock: &Clock) -> Option<u64> {
-        self.keep_error(task, &crate::panics::take_failure(panic), true);
+        self.keep_error_aside(task, &crate::panics::take_failure(panic), true, clock);
         self.start_anew(task);
         let now_ns = clock.now_ns();
         let cell = &mut self.tasks[task];
@@ -301,6 +308,7 @@ impl Node {
     ) {
         run.node = self.index;
         for task in 0..self.tasks.len() {
+            self.metrics.run_begins(run.clock.now_ns());
             let cell = &mut self.tasks[task];
             self.outputs.begin();
             run.more.clear();
@@ -324,6 +332,7 @@ impl Node {
                     let _ = self.panicked(task, &*panic, &run.clock);
                 }
             }
+            self.metrics.run_ends(run.clock.now_ns());
         }
     }
 
