@@ -129,7 +129,7 @@ impl Node {
     }
 
     /// Ends it as a crash would: nothing is handed over, and nobody is told.
-    pub async fn crash(self) -> (Member, PathBuf) {
+    pub fn crash(self) -> (Member, PathBuf) {
         drop(self.runtime);
         (self.member, self.file)
     }
