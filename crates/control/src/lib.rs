@@ -14,6 +14,7 @@ mod level;
 mod lifecycle;
 mod line;
 mod log;
+pub mod plan;
 mod refusal;
 mod requests;
 mod shape;
