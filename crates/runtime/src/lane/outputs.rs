@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use squall_engine::edges::EdgeIds;
-use squall_types::{Anchor, EdgeId, IntoRow, KeyGroup, Mark, RootId, RowWriter, Schema, TaskId, Value};
+use squall_types::{Anchor, EdgeId, IntoRow, Mark, RootId, RowWriter, Schema, TaskId, Value};
 
 use super::acks::AckOut;
 use super::heads::{Heads, NO_HEAD};
+use super::moving::Chosen;
 use super::router::Router;
-use super::target::{Blocked, Edge, FlushPolicy, Place};
+use super::target::{Blocked, Edge, FlushPolicy};
 use crate::api::{EmitError, StreamHandle};
 use crate::tap::Tap;
 
@@ -40,7 +41,7 @@ pub struct OutStream {
     /// One a row, if the component has several tasks here.
     pub sources: Vec<u16>,
     /// Where rows go by their keys: kept between runs for its buffer.
-    pub chosen: Vec<(Place, KeyGroup)>,
+    pub chosen: Vec<Chosen>,
     /// Receivers that the emitter named: a row, an edge, and a task of its consumer.
     pub named: Vec<(u32, u16, u16)>,
     /// Edges that leave the chain.
@@ -94,7 +95,7 @@ impl OutStream {
 
     fn clear(&mut self) {
         self.rows = 0;
-        self.values.clear();
+        super::moving::empty(&mut self.values, self.heap_bytes);
         self.heap_bytes = 0;
         self.anchors.clear();
         self.more_anchors.clear();

@@ -101,7 +101,7 @@ fn edge() -> (Edge, Arc<Inbox<Batch>>) {
     let inbox = Arc::new(Inbox::new(Bound { rows: 1, ..Bound::DEFAULT }));
     let target = Target::new(inbox.clone(), 0, 0, 1, None);
     let (places, tasks) = (vec![Place { target: 0, task: 0 }], Arc::from([TaskId::new(2)]));
-    (Edge { router: Router::Global, targets: vec![target], places, tasks, feedback: false, routed: false }, inbox)
+    (Edge::new(Router::Global, vec![target], places, tasks, false, false), inbox)
 }
 
 fn outputs() -> (Outputs, Arc<Inbox<Batch>>) {
