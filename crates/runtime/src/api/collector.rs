@@ -61,15 +61,13 @@ impl Collector<'_> {
 
     #[inline]
     fn append<R: IntoRow>(&mut self, stream: StreamHandle, row: R, direct: bool) -> Option<usize> {
-        let mut origin = Origin {
+        self.outputs.append(stream, row, direct, || Origin {
             head: self.row.head,
             root: self.row.anchor.root,
             sum: &mut self.row.sum,
             more: &mut self.run.more,
             source: self.row.source,
-            direct,
-        };
-        self.outputs.append(stream, row, &mut origin)
+        })
     }
 
     /// Emits a row on a direct stream to the task that is named, anchored to the tuple.
@@ -100,15 +98,13 @@ impl Collector<'_> {
     /// Emits a row that is anchored to nothing: nobody hears of its fate.
     pub fn emit_unanchored<R: IntoRow>(&mut self, stream: StreamHandle, row: R) {
         let mut nobody = EdgeId::ZERO;
-        let mut origin = Origin {
+        self.outputs.append(stream, row, false, || Origin {
             head: NO_HEAD,
             root: Anchor::NONE.root,
             sum: &mut nobody,
             more: &mut [],
             source: self.row.source,
-            direct: false,
-        };
-        self.outputs.append(stream, row, &mut origin);
+        });
     }
 
     /// Keeps the tuple: returning `Ok` doesn't ack it, the token does. Dropping the token fails the tuple.
@@ -164,7 +160,6 @@ impl Collector<'_> {
             sum: &mut self.row.sum,
             more: &mut self.run.more,
             source: self.row.source,
-            direct: false,
         };
         (self.state, Emitter { outputs: self.outputs, origin })
     }
@@ -194,6 +189,6 @@ impl Emitter<'_> {
 
     /// Emits a row on another stream, anchored to the tuple.
     pub fn emit_on<R: IntoRow>(&mut self, stream: StreamHandle, row: R) {
-        self.outputs.append(stream, row, &mut self.origin);
+        self.outputs.append(stream, row, false, || self.origin.again());
     }
 }

@@ -57,7 +57,7 @@ impl Emits {
         let Emit { stream, fields, at } = self.rows[index];
         let end = self.rows.get(index + 1).map_or(self.values.len(), |next| next.at);
         if outputs.accepts(stream, fields) {
-            outputs.append(stream, Kept(&mut self.values[at..end]), origin);
+            outputs.append(stream, Kept(&mut self.values[at..end]), false, || origin.again());
         }
     }
 

@@ -146,8 +146,13 @@ pub struct Origin<'a> {
     pub more: &'a mut [Anchor],
     /// The emitting task, as an index into the node's tasks.
     pub source: u16,
-    /// The row names its receiver.
-    pub direct: bool,
+}
+
+impl Origin<'_> {
+    /// The same origin, for one more row.
+    pub fn again(&mut self) -> Origin<'_> {
+        Origin { head: self.head, root: self.root, sum: self.sum, more: self.more, source: self.source }
+    }
 }
 
 /// All of a component's output streams in one lane.
@@ -234,13 +239,21 @@ impl Outputs {
         }
     }
 
-    /// Appends a row. Wrong rows are remembered, and fail the call.
+    /// Appends a row; `direct` says that it names its receiver. Wrong rows are remembered, and fail the call.
+    ///
+    /// The origin is asked for only where something of it is kept: at most once, with one task, nothing is.
     #[inline(always)]
-    pub fn append<R: IntoRow>(&mut self, handle: StreamHandle, row: R, origin: &mut Origin<'_>) -> Option<usize> {
+    pub fn append<'o, R: IntoRow>(
+        &mut self,
+        handle: StreamHandle,
+        row: R,
+        direct: bool,
+        origin: impl FnOnce() -> Origin<'o>,
+    ) -> Option<usize> {
         let Some(stream) = self.streams.get_mut(handle.index()) else {
             return self.refuse(EmitError::NoSuchStream { stream: handle.index() });
         };
-        if stream.direct != origin.direct {
+        if stream.direct != direct {
             let error = EmitError::Directness { stream: stream.schema.stream().to_string(), direct: stream.direct };
             return self.refuse(error);
         }
@@ -263,11 +276,14 @@ impl Outputs {
         let index = stream.rows as usize;
         stream.rows += 1;
         self.appended += 1;
-        if self.several_tasks {
-            stream.sources.push(origin.source);
-        }
-        if self.tracked {
-            Self::anchor(stream, &mut self.ids, origin);
+        if self.several_tasks || self.tracked {
+            let mut origin = origin();
+            if self.several_tasks {
+                stream.sources.push(origin.source);
+            }
+            if self.tracked {
+                Self::anchor(stream, &mut self.ids, &mut origin);
+            }
         }
         Some(index)
     }
@@ -300,7 +316,8 @@ impl Outputs {
         self.streams.get(handle.index()).is_some_and(takes)
     }
 
-    #[inline]
+    /// Inlined, for else the origin must lie in memory: written for each row, also where nothing is tracked.
+    #[inline(always)]
     fn anchor(stream: &mut OutStream, ids: &mut EdgeIds, origin: &mut Origin<'_>) {
         if !stream.chained.is_empty() {
             stream.heads.push(origin.head);
@@ -315,7 +332,14 @@ impl Outputs {
         } else {
             stream.anchors.push(Anchor::NONE);
         }
-        for more in &mut *origin.more {
+        if !origin.more.is_empty() {
+            Self::anchor_more(stream, ids, origin.more);
+        }
+    }
+
+    #[cold]
+    fn anchor_more(stream: &mut OutStream, ids: &mut EdgeIds, more: &mut [Anchor]) {
+        for more in more {
             let edge = ids.next();
             more.edge ^= edge;
             stream.more_anchors.push((stream.rows - 1, Anchor { root: more.root, edge }));

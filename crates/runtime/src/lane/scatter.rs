@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use squall_engine::edges::EdgeIds;
 use squall_engine::groups::{KeyGroups, PartialKey};
-use squall_engine::hash::key_hash;
+use squall_engine::hash::{key_hash, value_hash};
 use squall_engine::ledger::FailureKind;
 use squall_types::{Anchor, KeyGroup, Route, Value};
 
@@ -12,7 +12,7 @@ use super::acks::AckOut;
 use super::moving::{Chosen, Moving, deal};
 use super::outputs::OutStream;
 use super::router::Router;
-use super::target::{Edge, Place, Target};
+use super::target::{Edge, Target};
 
 /// Routes all rows of a stream. The last edge takes the values; the ones before it copies.
 pub fn scatter(
@@ -56,6 +56,9 @@ fn move_keyed(stream: &mut OutStream, edge: &mut Edge, tracked: bool, now_ns: u6
     let Edge { router, targets, by_group, .. } = edge;
     targets.iter_mut().for_each(|target| target.open(now_ns));
     match router {
+        Router::Fields { positions, groups } if stream.schema.fields().len() == 1 && **positions == [0] => {
+            move_by(stream, targets, tracked, ByOnly { groups, by_group });
+        }
         Router::Fields { positions, groups } => {
             move_by(stream, targets, tracked, ByGroup { positions, groups, by_group });
         }
@@ -76,25 +79,31 @@ trait Choose {
     fn choose(&mut self, row: &[Value]) -> Chosen;
 }
 
-/// A group's rows go to the task that owns it.
-#[inline(always)]
-fn chosen(by_group: &[Place], group: KeyGroup) -> Chosen {
-    let Place { target, task } = by_group[group.index()];
-    Chosen { target, route: Route { task, group, source: 0 } }
+/// By the group that a row's only value hashes to.
+struct ByOnly<'a> {
+    groups: &'a KeyGroups,
+    by_group: &'a [Chosen],
+}
+
+impl Choose for ByOnly<'_> {
+    #[inline(always)]
+    fn choose(&mut self, row: &[Value]) -> Chosen {
+        self.by_group[self.groups.group_of(value_hash(&row[0])).index()]
+    }
 }
 
 /// By the group that the key hashes to.
 struct ByGroup<'a> {
     positions: &'a [u16],
     groups: &'a KeyGroups,
-    by_group: &'a [Place],
+    by_group: &'a [Chosen],
 }
 
 impl Choose for ByGroup<'_> {
     #[inline(always)]
     fn choose(&mut self, row: &[Value]) -> Chosen {
         let group = self.groups.group_of(key_hash(row, self.positions));
-        chosen(self.by_group, group)
+        self.by_group[group.index()]
     }
 }
 
@@ -102,13 +111,13 @@ impl Choose for ByGroup<'_> {
 struct ByChoice<'a> {
     positions: &'a [u16],
     choice: &'a mut PartialKey,
-    by_group: &'a [Place],
+    by_group: &'a [Chosen],
 }
 
 impl Choose for ByChoice<'_> {
     fn choose(&mut self, row: &[Value]) -> Chosen {
         let group = self.choice.pick(key_hash(row, self.positions));
-        chosen(self.by_group, group)
+        self.by_group[group.index()]
     }
 }
 

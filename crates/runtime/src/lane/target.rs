@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use squall_engine::groups::KeyGroups;
 use squall_engine::shuffle::Load;
 use squall_types::{Anchor, Batch, KeyGroup, Route, TaskId, Value};
 
 use super::control::Control;
+use super::moving::Chosen;
 use super::outputs::{BATCH, BATCH_BYTES};
 use super::router::Router;
 use crate::inbox::{Inbox, Parcel, Size};
@@ -152,8 +152,8 @@ pub struct Edge {
     pub targets: Vec<Target>,
     /// By the consumer's tasks.
     pub places: Vec<Place>,
-    /// By key group, where the edge is keyed: the place of the task that owns it.
-    pub by_group: Box<[Place]>,
+    /// By key group, where the edge is keyed: the place of the task that owns it, as rows are dealt there.
+    pub by_group: Box<[Chosen]>,
     /// The consumer's tasks.
     pub tasks: Arc<[TaskId]>,
     /// The edge closes a cycle: unbounded, and marks don't cross it.
@@ -172,9 +172,13 @@ impl Edge {
         feedback: bool,
         routed: bool,
     ) -> Self {
-        let place = |group| places[usize::from(router.groups().map_or(0, |groups| groups.task_of(group)))];
-        let groups = router.groups().map_or(0, KeyGroups::groups);
-        let by_group = (0..groups).map(|group| place(KeyGroup::new(group))).collect();
+        let by_group = router.groups().map_or_else(Box::default, |groups| {
+            let chosen = |group| {
+                let Place { target, task } = places[usize::from(groups.task_of(group))];
+                Chosen { target, route: Route { task, group, source: 0 } }
+            };
+            (0..groups.groups()).map(|group| chosen(KeyGroup::new(group))).collect()
+        });
         Self { router, targets, places, by_group, tasks, feedback, routed }
     }
 

@@ -153,7 +153,8 @@ impl<'a> Work<'a> {
     pub fn done(&mut self, result: Result<(), Failure>) {
         let Collector { outputs, run, row, .. } = &mut self.collector;
         *self.cursor += 1;
-        if self.tracked {
+        // Nothing to add for a call that has made no edge below its roots.
+        if self.tracked && !(row.sum.is_zero() && run.more.is_empty()) {
             run.end(row.head, row.sum);
         }
         if result.is_err() || row.failed || outputs.error.is_some() {
