@@ -10,7 +10,7 @@ mod error;
 mod group_map;
 mod table;
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
@@ -40,8 +40,6 @@ pub struct StateStore {
     groups: u16,
     seed: u64,
     tables: Vec<Box<dyn Erased>>,
-    /// By table: what type it is.
-    types: Vec<TypeId>,
     /// Restored tables that nobody has registered yet: by name, then by group.
     unclaimed: BTreeMap<String, BTreeMap<KeyGroup, RawGroup>>,
 }
@@ -49,7 +47,7 @@ pub struct StateStore {
 impl StateStore {
     /// An empty store for a component with so many key groups. `seed` goes into the hash of every table.
     pub fn new(groups: u16, seed: u64) -> Self {
-        Self { groups, seed, tables: Vec::new(), types: Vec::new(), unclaimed: BTreeMap::new() }
+        Self { groups, seed, tables: Vec::new(), unclaimed: BTreeMap::new() }
     }
 
     /// The table of this name, new or as it was: a restarted task finds its state, and so does one whose state was restored first.
@@ -71,7 +69,6 @@ impl StateStore {
         }
         self.unclaimed.remove(name);
         self.tables.push(Box::new(table));
-        self.types.push(TypeId::of::<Table<K, V>>());
         Ok(StateHandle { table: self.tables.len() - 1, types: PhantomData })
     }
 
@@ -175,16 +172,10 @@ impl StateStore {
         }
     }
 
-    /// Asking the table itself what it is would be a call for each row: 14 of 660 instructions a word in the word count bench.
     #[inline]
-    #[allow(unsafe_code, reason = "a bench pays for it")]
     fn table<K: StateKey, V: StateValue>(&mut self, handle: &StateHandle<K, V>) -> &mut Table<K, V> {
-        let is = self.types.get(handle.table).is_some_and(|is| *is == TypeId::of::<Table<K, V>>());
-        assert!(is, "a handle is used with the store that gave it out");
-        let table: *mut dyn Erased = &raw mut *self.tables[handle.table];
-        // SAFETY: `register` alone adds to `types` and `tables`, to both together, and nothing replaces or removes an entry: the table at
-        // this place is a `Table<K, V>`. It is borrowed from `self` for as long as what is returned.
-        unsafe { &mut *table.cast::<Table<K, V>>() }
+        let any: &mut dyn Any = &mut *self.tables[handle.table];
+        any.downcast_mut().expect("a handle is used with the store that gave it out")
     }
 }
 
