@@ -8,6 +8,7 @@
 //! - a [`Topology`](topology::Topology) that came out of [`validate`](topology::Topology::validate) can be run as it is.
 
 mod batch;
+pub mod cluster;
 pub mod codes;
 pub mod duration;
 mod error;

@@ -1,0 +1,25 @@
+//! Compiles the protos in Rust: no protoc is needed.
+
+use std::error::Error;
+use std::path::Path;
+
+const FILES: [&str; 6] = [
+    "squall/v1/common.proto",
+    "squall/v1/topologies.proto",
+    "squall/v1/cluster.proto",
+    "squall/v1/blobs.proto",
+    "squall/v1/worker_link.proto",
+    "squall/internal/v1/raft.proto",
+];
+
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script so where its output belongs")]
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    println!("cargo:rerun-if-changed={}", root.display());
+    let files = protox::compile(FILES, [&root])?;
+    let out = std::env::var("OUT_DIR")?;
+    let descriptor = Path::new(&out).join("squall.bin");
+    std::fs::write(&descriptor, prost::Message::encode_to_vec(&files))?;
+    tonic_prost_build::configure().bytes(".").compile_fds(files)?;
+    Ok(())
+}
