@@ -7,6 +7,7 @@
 //! - the same input gives the same plan, and a plan moves only what must move.
 
 mod assignment;
+pub mod check;
 mod codec;
 mod command;
 mod event;

@@ -17,9 +17,16 @@ pub fn plan(input: &Input) -> Plan {
     let kept: Vec<Kept> =
         input.topologies.iter().map(|(name, topology)| keep(&mut board, input, name, topology)).collect();
     let mut plan = Plan::default();
-    for ((name, topology), kept) in input.topologies.iter().zip(kept) {
-        let placed = Placing::new(&mut board, input, name, topology, kept).run();
-        placed.write_down(name, topology, &mut plan);
+    let mut placings: Vec<Placing<'_>> = input
+        .topologies
+        .iter()
+        .zip(kept)
+        .map(|((name, topology), kept)| Placing::new(&board, input, name, topology, kept))
+        .collect();
+    placings.iter_mut().for_each(|placing| placing.run(&mut board));
+    // Reasons are given once all is placed: another's executors may be what stands in the way.
+    for placing in placings {
+        placing.explained(&board).write_down(&mut plan);
     }
     plan
 }
@@ -118,15 +125,16 @@ fn obstacle(
     if !room.has_cpu(component.needs, &topology.options) {
         return Some(Reason::Cpu(worker()));
     }
-    if !slots.contains(slot) && slots.len() >= topology.ceiling() {
-        return Some(Reason::Ceiling(topology.options.max_slots));
+    // Before the ceiling, for which slots that are being drained don't count.
+    if room.worker.standing == Standing::Draining {
+        return Some(Reason::Drained(worker()));
     }
-    (room.worker.standing == Standing::Draining).then(|| Reason::Drained(worker()))
+    let opens = !slots.contains(slot) && slots.len() >= topology.ceiling();
+    opens.then_some(Reason::Ceiling(topology.options.max_slots))
 }
 
 /// One topology, while its executors are placed.
-struct Placing<'b, 'a> {
-    board: &'b mut Board<'a>,
+struct Placing<'a> {
     input: &'a Input,
     name: &'a TopologyName,
     topology: &'a Topology,
@@ -137,70 +145,71 @@ struct Placing<'b, 'a> {
     /// Slots of the topology in each zone.
     zones: BTreeMap<&'a str, usize>,
     leaving: BTreeMap<ExecutorId, (Option<SlotId>, Reason)>,
+    /// Without a new place, by component.
+    homeless: Vec<(usize, ExecutorId)>,
     unplaced: BTreeMap<ExecutorId, Unplaced>,
     stuck: Vec<Stuck>,
 }
 
-impl<'b, 'a> Placing<'b, 'a> {
-    fn new(
-        board: &'b mut Board<'a>,
-        input: &'a Input,
-        name: &'a TopologyName,
-        topology: &'a Topology,
-        kept: Kept,
-    ) -> Self {
+impl<'a> Placing<'a> {
+    fn new(board: &Board<'a>, input: &'a Input, name: &'a TopologyName, topology: &'a Topology, kept: Kept) -> Self {
         let quota = Quota::new(input, topology);
         let (counts, zones, places) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (leaving, unplaced, stuck) = (kept.leaving, BTreeMap::new(), Vec::new());
-        let mut placing = Self { board, input, name, topology, quota, places, counts, zones, leaving, unplaced, stuck };
+        let (leaving, homeless, unplaced, stuck) = (kept.leaving, Vec::new(), BTreeMap::new(), Vec::new());
+        let mut placing =
+            Self { input, name, topology, quota, places, counts, zones, leaving, homeless, unplaced, stuck };
         let component_of: BTreeMap<ExecutorId, usize> = topology.executors().map(|(place, id)| (id, place)).collect();
         for (executor, slot) in kept.places {
-            placing.note(executor, component_of[&executor], slot);
+            placing.note(board, executor, component_of[&executor], slot);
         }
         placing
     }
 
-    fn note(&mut self, executor: ExecutorId, component: usize, slot: SlotId) {
+    fn note(&mut self, board: &Board<'a>, executor: ExecutorId, component: usize, slot: SlotId) {
         if !self.counts.contains_key(&slot) {
-            let zone = self.board.rooms.get(&slot.worker).map(|room| room.worker.zone.as_str());
+            let zone = board.rooms.get(&slot.worker).map(|room| room.worker.zone.as_str());
             zone.into_iter().for_each(|zone| *self.zones.entry(zone).or_default() += 1);
         }
         *self.counts.entry(slot.clone()).or_default().entry(component).or_default() += 1;
         self.places.insert(executor, slot);
     }
 
-    fn run(mut self) -> Self {
+    fn run(&mut self, board: &mut Board<'a>) {
         for place in 0..self.topology.components.len() {
             let leaving = self.topology.components[place].executors.iter().copied();
             let leaving: Vec<_> = leaving.filter(|executor| self.leaving.contains_key(executor)).collect();
             if !leaving.is_empty() {
-                self.place_all(place, leaving);
+                self.place_all(board, place, leaving);
             }
         }
-        self
     }
 
     /// Places executors of one component. A score changes only where an executor is put, so the best is kept at the top of a heap.
-    fn place_all(&mut self, place: usize, executors: Vec<ExecutorId>) {
+    fn place_all(&mut self, board: &mut Board<'a>, place: usize, executors: Vec<ExecutorId>) {
         let needs = self.topology.components[place].needs;
-        let rooms: Vec<_> = self.board.rooms.keys().copied().collect();
+        let rooms: Vec<_> = board.rooms.keys().copied().collect();
         let mut heap: BinaryHeap<_> =
-            rooms.into_iter().filter_map(|worker| self.candidate(place, worker)).map(Reverse).collect();
+            rooms.into_iter().filter_map(|worker| self.candidate(board, place, worker)).map(Reverse).collect();
         for executor in executors {
-            let Some((slot, worker)) = self.best(place, &mut heap) else {
-                self.give_up(place, executor);
+            let Some((slot, worker)) = self.best(board, place, &mut heap) else {
+                self.give_up(board, place, executor);
                 continue;
             };
-            self.board.put(&slot, self.name, needs, &self.topology.options);
-            self.note(executor, place, slot);
-            heap.extend(self.candidate(place, worker).map(Reverse));
+            board.put(&slot, self.name, needs, &self.topology.options);
+            self.note(board, executor, place, slot);
+            heap.extend(self.candidate(board, place, worker).map(Reverse));
         }
     }
 
     /// The best that still stands: what was worked out may have been overtaken.
-    fn best(&self, place: usize, heap: &mut BinaryHeap<Reverse<Candidate<'a>>>) -> Option<(SlotId, &'a WorkerName)> {
+    fn best(
+        &self,
+        board: &Board<'a>,
+        place: usize,
+        heap: &mut BinaryHeap<Reverse<Candidate<'a>>>,
+    ) -> Option<(SlotId, &'a WorkerName)> {
         while let Some(Reverse(before)) = heap.pop() {
-            let Some(now) = self.candidate(place, before.worker) else { continue };
+            let Some(now) = self.candidate(board, place, before.worker) else { continue };
             if now.score == before.score {
                 return Some((SlotId { worker: now.worker.clone(), number: now.number }, now.worker));
             }
@@ -209,29 +218,38 @@ impl<'b, 'a> Placing<'b, 'a> {
         None
     }
 
-    fn give_up(&mut self, place: usize, executor: ExecutorId) {
-        let why = self.why_not(place);
+    fn give_up(&mut self, board: &mut Board<'a>, place: usize, executor: ExecutorId) {
+        self.homeless.push((place, executor));
         // Whoever is drained stays for as long as there is no other place.
         if let Some((Some(slot), Reason::Drained(_))) = self.leaving.get(&executor) {
             let slot = slot.clone();
-            self.board.put(&slot, self.name, self.topology.components[place].needs, &self.topology.options);
-            self.stuck.push(Stuck { topology: self.name.clone(), executor, slot: slot.clone(), why });
-            self.note(executor, place, slot);
-        } else {
-            self.unplaced.insert(executor, why);
+            board.put(&slot, self.name, self.topology.components[place].needs, &self.topology.options);
+            self.note(board, executor, place, slot);
         }
     }
 
+    fn explained(mut self, board: &Board<'a>) -> Self {
+        for (place, executor) in std::mem::take(&mut self.homeless) {
+            let why = self.why_not(board, place);
+            if let Some(slot) = self.places.get(&executor).cloned() {
+                self.stuck.push(Stuck { topology: self.name.clone(), executor, slot, why });
+            } else {
+                self.unplaced.insert(executor, why);
+            }
+        }
+        self
+    }
+
     /// A worker's place for an executor of this component, if it has one.
-    fn candidate(&self, place: usize, worker: &'a WorkerName) -> Option<Candidate<'a>> {
+    fn candidate(&self, board: &Board<'a>, place: usize, worker: &'a WorkerName) -> Option<Candidate<'a>> {
         let component = &self.topology.components[place];
         let options = &self.topology.options;
-        let room = self.board.rooms.get(worker)?;
+        let room = board.rooms.get(worker)?;
         let fits = room.worker.standing.takes()
             && has_tags(room.worker, &component.tags)
             && room.has_cpu(component.needs, options)
             && room.has_memory(component.needs, options)
-            && self.board.foe(room, self.name, options, self.input).is_none();
+            && board.foe(room, self.name, options, self.input).is_none();
         let known = room.runs(self.name);
         if !fits || (!known && self.counts.len() >= self.topology.ceiling()) {
             return None;
@@ -266,10 +284,10 @@ impl<'b, 'a> Placing<'b, 'a> {
     }
 
     /// What stands in the way of an executor of this component: what comes first when places are looked for.
-    fn why_not(&self, place: usize) -> Unplaced {
+    fn why_not(&self, board: &Board<'a>, place: usize) -> Unplaced {
         let component = &self.topology.components[place];
         let options = &self.topology.options;
-        let rooms: Vec<_> = self.board.rooms.values().filter(|room| room.worker.standing.takes()).collect();
+        let rooms: Vec<_> = board.rooms.values().filter(|room| room.worker.standing.takes()).collect();
         if rooms.is_empty() {
             return Unplaced::NoWorkers;
         }
@@ -277,7 +295,7 @@ impl<'b, 'a> Placing<'b, 'a> {
         if rooms.is_empty() {
             return Unplaced::NoWorkerWithTags(component.tags.iter().cloned().collect());
         }
-        let foe = |room: &&Room<'a>| self.board.foe(room, self.name, options, self.input).is_some();
+        let foe = |room: &&Room<'a>| board.foe(room, self.name, options, self.input).is_some();
         let (kept_away, rooms): (Vec<_>, Vec<_>) = rooms.into_iter().partition(foe);
         if let (true, Some(first)) = (rooms.is_empty(), kept_away.first()) {
             return Unplaced::AntiAffinity { worker: first.name.clone() };
@@ -302,7 +320,8 @@ impl<'b, 'a> Placing<'b, 'a> {
         Unplaced::NoCpu { needed_percent: needs.cpu_percent, most_percent: u32::try_from(most).unwrap_or(u32::MAX) }
     }
 
-    fn write_down(self, name: &TopologyName, topology: &Topology, plan: &mut Plan) {
+    fn write_down(self, plan: &mut Plan) {
+        let (name, topology) = (self.name, self.topology);
         plan.stuck.extend(self.stuck);
         let current = topology.current.as_ref();
         let parent = current.map_or(AssignmentVersion::ZERO, |current| current.version);

@@ -13,6 +13,8 @@ mod board;
 mod input;
 mod make;
 mod outcome;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use input::{Component, Edge, Input, Options, Standing, Topology, Worker};
 pub use make::plan;
