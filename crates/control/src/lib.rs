@@ -7,13 +7,16 @@
 //! - the same input gives the same plan, and a plan moves only what must move.
 
 mod assignment;
+pub mod check;
 mod codec;
 mod command;
+pub mod detector;
 mod event;
 mod level;
 mod lifecycle;
 mod line;
 mod log;
+pub mod plan;
 mod refusal;
 mod requests;
 mod shape;
