@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use squall_master::certs::{CertError, MaterialError, TlsFault};
+use squall_master::NodeError;
 use squall_master::config::ConfigErrors;
 use squall_proto::Failure;
 use squall_types::{Code, codes};
@@ -56,6 +57,9 @@ pub enum CliError {
     /// A certificate can't be made.
     #[error(transparent)]
     Cert(#[from] CertError),
+    /// A master doesn't start, or failed.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// A master said no.
     #[error("{}", .0.cause)]
     Refused(Failure),
@@ -187,6 +191,7 @@ impl CliError {
                 _ => Exit::Failed,
             },
             Self::Demo(_)
+            | Self::Node(_)
             | Self::Material(_)
             | Self::Cert(_)
             | Self::NotDescribed { .. }
@@ -214,6 +219,7 @@ impl CliError {
     fn code(&self) -> Code {
         match self {
             Self::Demo(error) => error.code(),
+            Self::Node(error) => error.code(),
             Self::Config(errors) => errors.iter().next().map_or(codes::CONFIG_BROKEN, |error| error.code()),
             Self::Settings(_) => codes::CLIENT_SETTINGS,
             Self::Material(error) => error.code(),
@@ -235,7 +241,8 @@ impl CliError {
 
     fn next(&self) -> String {
         match self {
-            Self::Demo(error) => format!("see docs/errors/{}.md", error.code()),
+            Self::Demo(error) => format!("`squall explain {}` says more", error.code()),
+            Self::Node(error) => error.next_step(),
             Self::Config(errors) => errors.iter().next().map(|error| error.next_step()).unwrap_or_default(),
             Self::Settings(error) => error.next_step(),
             Self::Material(error) => error.next_step().to_owned(),

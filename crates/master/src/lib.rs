@@ -14,3 +14,6 @@ pub mod config;
 pub mod http;
 pub mod metrics;
 pub mod tokens;
+
+mod stub;
+pub use stub::{Env, Node, NodeError, Secured};
