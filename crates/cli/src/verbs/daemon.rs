@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 use serde_json::{Value, json};
 use squall_master::certs::{Client, DefaultTimeProvider, Material, Server};
 use squall_master::config::{self, Effective, Layers, LogFormat, LogLevel, MasterConfig, SETTINGS};
+use squall_master::http::Readiness;
 use squall_master::{Env, Node, Secured};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
@@ -134,8 +135,7 @@ async fn serve(config: MasterConfig, output: Output) -> Result<ExitCode, CliErro
         () = node.ready() => {}
         () = stop.asked() => return end(node).await,
     }
-    if let Some(waits) = node.waits_for() {
-        tracing::debug!(waits, "the master ended before it was ready");
+    if matches!(*node.readiness().borrow(), Readiness::Failed { .. }) {
         node.ended().await?;
         return Ok(ExitCode::FAILURE);
     }
@@ -146,7 +146,7 @@ async fn serve(config: MasterConfig, output: Output) -> Result<ExitCode, CliErro
         Output::Table | Output::Wide => Output::Table,
     })?;
     tokio::select! {
-        () = node.failed() => {
+        () = node.over() => {
             node.ended().await?;
             Ok(ExitCode::FAILURE)
         }

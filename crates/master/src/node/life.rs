@@ -8,17 +8,18 @@ use squall_proto::v1::blobs_server::BlobsServer;
 use squall_proto::v1::cluster_server::ClusterServer;
 use squall_proto::v1::topologies_server::TopologiesServer;
 use squall_proto::v1::worker_link_server::WorkerLinkServer;
-use squall_raft::{Member, Raft};
+use squall_raft::{RaftService, Running, StopReason};
 use squall_types::cluster::ClusterId;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use super::gauges;
+use super::store::Store;
 use crate::blobs::{BlobError, BlobStore, FileDisk};
-use crate::bootstrap::{self, Formation, Found, Myself, Offer, Search};
+use crate::bootstrap::{self, Formation, Found, Myself, Offer, Search, Seed};
 use crate::config::MasterConfig;
 use crate::core::{Core, Leader, Me};
 use crate::env::Env;
@@ -38,6 +39,7 @@ use crate::services::topologies::TopologiesService;
 /// All that a life begins with.
 pub(super) struct Life {
     pub me: Arc<Myself>,
+    pub store: Store,
     pub env: Env,
     pub peers: Peers,
     pub blobs: BlobStore,
@@ -63,29 +65,20 @@ pub(super) async fn blobs(config: &MasterConfig) -> Result<BlobStore, NodeError>
 impl Life {
     pub(super) async fn run(mut self) -> Result<(), NodeError> {
         let stop = self.stop.clone();
-        let found = tokio::select! {
-            found = self.search() => found,
+        let come = tokio::select! {
+            come = self.come() => come?,
             () = stop.cancelled() => return Ok(()),
         };
-        let (seed, state, cluster) = match found {
-            Found::Founded { seed, state } => (Some(seed.clone()), state, seed.cluster),
-            Found::Seeded { seed, state, answer } => {
-                let _ = answer.send(Ok(()));
-                (None, state, seed.cluster)
-            }
-            Found::Joined(cluster) => (None, empty(cluster), cluster),
-        };
-        let encoded = state.encode();
+        let Come { cluster, state, sown } = come;
         let (machine, shared) = Machine::new(state, self.supported);
-        let member = Member { id: self.me.id, name: self.me.name.clone(), address: self.me.address.clone() };
-        let log: Raft<Outcome> = Raft::alone(machine, member, cluster);
+        let Running { handle, service, ended } = self.store.start(&self.me, &self.env, self.peers.clone(), machine)?;
         let (leader, leads) = watch::channel(Leader::Nobody);
         let (leading, is_leading) = watch::channel(None);
         let me = Me { id: self.me.id, name: self.me.name.clone(), address: self.me.address.clone(), cluster };
         let core = Arc::new(Core {
             me,
             env: self.env.clone(),
-            log,
+            log: handle,
             shared,
             leader: leads,
             leading: is_leading,
@@ -93,25 +86,55 @@ impl Life {
             blobs: self.blobs.clone(),
             metrics: self.metrics.clone(),
         });
-        self.open(&core).await;
+        open(&self.gate, self.message, &self.formed, &self.health, &core, service).await;
         let mut parts = JoinSet::new();
         let reign = Reign { core: core.clone(), leader, leading, settings: self.settings, supported: self.supported };
         parts.spawn(reign.run());
+        parts.spawn(log_ends(ended));
         parts.spawn(never_ends(packages::sweep(core.clone())));
         parts.spawn(never_ends(gauges::tell_readiness(core.clone(), self.readiness)));
         parts.spawn(never_ends(gauges::keep(core.clone(), self.metrics)));
-        if let Some(seed) = seed {
+        if let Some((seed, encoded)) = sown {
             let sown = bootstrap::sow(seed, encoded, (*self.me).clone(), self.peers.clone());
             parts.spawn(never_ends(async move {
                 sown.await;
                 std::future::pending().await
             }));
         }
-        tokio::select! {
+        let ended = tokio::select! {
             Some(ended) = parts.join_next() => {
                 ended.unwrap_or_else(|error| Err(NodeError::part("a part of the master", Err(error))))
             }
-            () = stop.cancelled() => Ok(()),
+            () = stop.cancelled() => return Ok(()),
+        };
+        // The log is stopped before the rest is: that is no failure.
+        if ended.is_ok() {
+            stop.cancelled().await;
+        }
+        ended
+    }
+
+    /// Comes to a cluster: to the one that the disk belongs to, or to one that is looked for.
+    async fn come(&mut self) -> Result<Come, NodeError> {
+        if let Some(cluster) = self.store.cluster() {
+            return Ok(Come { cluster, state: empty(cluster), sown: None });
+        }
+        match self.search().await {
+            Found::Founded { seed, state } => {
+                self.store.seed(seed.cluster, &seed.founders, &state)?;
+                let encoded = state.encode();
+                Ok(Come { cluster: seed.cluster, state, sown: Some((seed, encoded)) })
+            }
+            Found::Seeded { seed, state, answer } => {
+                self.store.seed(seed.cluster, &seed.founders, &state)?;
+                // Whoever offered it may be gone by now.
+                let _ = answer.send(Ok(()));
+                Ok(Come { cluster: seed.cluster, state, sown: None })
+            }
+            Found::Joined(cluster) => {
+                self.store.join(cluster)?;
+                Ok(Come { cluster, state: empty(cluster), sown: None })
+            }
         }
     }
 
@@ -131,21 +154,45 @@ impl Life {
         let clock = self.env.clock.clone();
         search.run(cluster, move || clock.now()).await
     }
+}
 
-    /// From now on calls are answered.
-    async fn open(&self, core: &Arc<Core>) {
-        let limit = self.message;
-        let mut routes = Routes::builder();
-        routes
-            .add_service(TopologiesServer::new(TopologiesService(core.clone())).max_decoding_message_size(limit))
-            .add_service(ClusterServer::new(ClusterService(core.clone())).max_decoding_message_size(limit))
-            .add_service(BlobsServer::new(BlobsService(core.clone())).max_decoding_message_size(limit))
-            .add_service(WorkerLinkServer::new(LinkService(core.clone())).max_decoding_message_size(limit))
-            .add_service(PackagesServer::new(FetchService(core.clone())).max_decoding_message_size(limit));
-        self.gate.open(core.clone(), routes.routes());
-        // Set once: a master has one cluster.
-        let _ = self.formed.set(core.clone());
-        self.health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+/// How a master has come to its cluster.
+struct Come {
+    cluster: ClusterId,
+    state: State,
+    /// What the other founders have to be brought.
+    sown: Option<(Seed, Vec<u8>)>,
+}
+
+/// From now on calls are answered.
+async fn open(
+    gate: &Gate,
+    limit: usize,
+    formed: &OnceLock<Arc<Core>>,
+    health: &HealthReporter,
+    core: &Arc<Core>,
+    raft: RaftService<Outcome>,
+) {
+    let mut routes = Routes::builder();
+    routes
+        .add_service(raft.into_server())
+        .add_service(TopologiesServer::new(TopologiesService(core.clone())).max_decoding_message_size(limit))
+        .add_service(ClusterServer::new(ClusterService(core.clone())).max_decoding_message_size(limit))
+        .add_service(BlobsServer::new(BlobsService(core.clone())).max_decoding_message_size(limit))
+        .add_service(WorkerLinkServer::new(LinkService(core.clone())).max_decoding_message_size(limit))
+        .add_service(PackagesServer::new(FetchService(core.clone())).max_decoding_message_size(limit));
+    gate.open(core.clone(), routes.routes());
+    // Set once: a master has one cluster.
+    let _ = formed.set(core.clone());
+    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+}
+
+/// Sees how the log ends.
+async fn log_ends(ended: JoinHandle<Option<Arc<StopReason>>>) -> Result<(), NodeError> {
+    match ended.await {
+        Ok(None) => Ok(()),
+        Ok(Some(reason)) => Err(NodeError::Log(reason)),
+        Err(error) => Err(NodeError::part("the log", Err(error))),
     }
 }
 

@@ -5,6 +5,7 @@ mod life;
 mod monitoring;
 mod run;
 mod serve;
+mod store;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -74,8 +75,9 @@ impl Node {
         let (address, incoming) =
             listening.map_err(|source| NodeError::Listen { address: config.listen, source: Arc::new(source) })?;
         let blobs = life::blobs(&config).await?;
-        let me = Arc::new(myself(&config, address, &env));
-        let name = me.name.clone();
+        let name = config.called(address);
+        let store = store::Store::open(&config, &name, &env)?;
+        let me = Arc::new(myself(&config, address, &name, store.id()));
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let starting = Readiness::NotReady { reason: "it has only just started".to_owned() };
         let (readiness, is_ready) = watch::channel(starting);
@@ -107,6 +109,7 @@ impl Node {
         };
         let life = Life {
             me,
+            store,
             peers: Peers::new(env.network.clone(), secured.client),
             env,
             blobs,
@@ -193,15 +196,11 @@ impl Node {
     }
 }
 
-fn myself(config: &MasterConfig, address: SocketAddr, env: &Env) -> Myself {
+fn myself(config: &MasterConfig, address: SocketAddr, name: &MasterName, id: RaftId) -> Myself {
     let advertised = config.advertised(address).to_string();
     let listed: Vec<_> = config.masters.iter().map(ToString::to_string).collect();
-    Myself {
-        id: RaftId::new(env.random.number() | 1).expect("an odd number isn't 0"),
-        name: config.called(address),
-        listed: if listed.is_empty() { vec![advertised.clone()] } else { listed },
-        address: advertised,
-    }
+    let listed = if listed.is_empty() { vec![advertised.clone()] } else { listed };
+    Myself { id, name: name.clone(), listed, address: advertised }
 }
 
 /// Sees the end of each part; the first that fails ends all.
