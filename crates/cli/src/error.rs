@@ -5,8 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use squall_master::certs::{CertError, MaterialError, TlsFault};
 use squall_master::NodeError;
+use squall_master::certs::{CertError, MaterialError, TlsFault};
 use squall_master::config::ConfigErrors;
 use squall_proto::Failure;
 use squall_types::{Code, codes};
@@ -184,7 +184,9 @@ impl CliError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_) | Self::Settings(_) | Self::NoSuchCode(_) => Exit::Usage,
-            Self::NoMaster { .. } | Self::TimedOut { .. } | Self::NotAMaster { .. } | Self::Tls { .. } => Exit::Unreachable,
+            Self::NoMaster { .. } | Self::TimedOut { .. } | Self::NotAMaster { .. } | Self::Tls { .. } => {
+                Exit::Unreachable
+            }
             Self::NotYet { .. } => Exit::NotYet,
             Self::Refused(failure) => match failure.grpc {
                 tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => Exit::Denied,
@@ -205,9 +207,7 @@ impl CliError {
     /// Everything that has to be said of it.
     pub fn said(&self) -> Vec<Said> {
         match self {
-            Self::Config(errors) => {
-                errors.iter().map(|error| say(error.code(), error, error.next_step())).collect()
-            }
+            Self::Config(errors) => errors.iter().map(|error| say(error.code(), error, error.next_step())).collect(),
             Self::Tls { fault, .. } => {
                 let causes = fault.source().map(ToString::to_string).into_iter().collect();
                 vec![Said { code: self.code(), what: self.to_string(), causes, next: self.next() }]
@@ -251,14 +251,20 @@ impl CliError {
             Self::Refused(failure) => failure.next_step.clone(),
             Self::NoMaster { .. } => "start one with `squall up`, or name one with --connect".to_owned(),
             Self::Tls { fault, .. } => fault.0.next_step().to_owned(),
-            Self::TimedOut { .. } => "`squall status` says how the cluster does; raise --timeout if it is only slow".to_owned(),
-            Self::NotAMaster { .. } => "look what listens there; masters speak gRPC on port 7400 unless told otherwise".to_owned(),
+            Self::TimedOut { .. } => {
+                "`squall status` says how the cluster does; raise --timeout if it is only slow".to_owned()
+            }
+            Self::NotAMaster { .. } => {
+                "look what listens there; masters speak gRPC on port 7400 unless told otherwise".to_owned()
+            }
             Self::NotDescribed { .. } => "give the binary of a topology: a program that calls squall::main".to_owned(),
             Self::File { .. } => "check the name, who may use it, and the room on that disk".to_owned(),
             Self::NotYet { next, .. } => next.clone(),
             Self::NoSuchCode(_) => "`squall explain` lists all codes".to_owned(),
             Self::NoStdout(_) => "look at where stdout leads to: a full disk, a closed pipe".to_owned(),
-            Self::System { .. } => "look at the limits of this user (`ulimit -a`), and into the system's log".to_owned(),
+            Self::System { .. } => {
+                "look at the limits of this user (`ulimit -a`), and into the system's log".to_owned()
+            }
         }
     }
 }

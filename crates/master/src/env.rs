@@ -94,7 +94,12 @@ pub struct Env {
 impl Env {
     /// The machine that this process runs on.
     pub fn machine() -> Self {
-        Self { clock: Arc::new(Machine), random: Arc::new(Machine), network: Arc::new(Machine), disks: Arc::new(Machine) }
+        Self {
+            clock: Arc::new(Machine),
+            random: Arc::new(Machine),
+            network: Arc::new(Machine),
+            disks: Arc::new(Machine),
+        }
     }
 
     /// A request id of this master's own.

@@ -34,10 +34,18 @@ impl clap::Args for DaemonArgs {
         let command = command.arg(file.help("The configuration file, in TOML"));
         SETTINGS.iter().fold(command, |command, setting| {
             let arg = Arg::new(setting.key).long(setting.flag()).value_name("VALUE").action(ArgAction::Set);
-            let help = setting.help.split_inclusive(". ").next().unwrap_or_default().trim_end().trim_end_matches('.').to_owned();
+            let help = setting
+                .help
+                .split_inclusive(". ")
+                .next()
+                .unwrap_or_default()
+                .trim_end()
+                .trim_end_matches('.')
+                .to_owned();
             let arg = arg.help(help).help_heading("Settings, over the file and the environment");
             // `--insecure` alone says it all.
-            let arg = if setting.kind == "true or false" { arg.num_args(0..=1).default_missing_value("true") } else { arg };
+            let arg =
+                if setting.kind == "true or false" { arg.num_args(0..=1).default_missing_value("true") } else { arg };
             command.arg(arg)
         })
     }
@@ -141,10 +149,13 @@ async fn serve(config: MasterConfig, output: Output) -> Result<ExitCode, CliErro
     }
     let http = node.monitoring().map(|address| address.to_string());
     let up = Up { node: node.name().to_string(), grpc: node.address().to_string(), http, data_dir };
-    show(&up, match output {
-        Output::Json => Output::Json,
-        Output::Table | Output::Wide => Output::Table,
-    })?;
+    show(
+        &up,
+        match output {
+            Output::Json => Output::Json,
+            Output::Table | Output::Wide => Output::Table,
+        },
+    )?;
     tokio::select! {
         () = node.over() => {
             node.ended().await?;

@@ -71,7 +71,13 @@ impl Store {
     }
 
     /// Hands it over to Raft's host.
-    pub(super) fn start(self, me: &Myself, env: &Env, peers: Peers, machine: Machine) -> Result<Running<Outcome>, NodeError> {
+    pub(super) fn start(
+        self,
+        me: &Myself,
+        env: &Env,
+        peers: Peers,
+        machine: Machine,
+    ) -> Result<Running<Outcome>, NodeError> {
         let settings = Settings {
             contents: self.contents,
             writer: env.disks.writer(self.disk),

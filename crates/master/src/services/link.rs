@@ -126,9 +126,7 @@ impl Serving {
                     let _ = self.down.try_send(self::message(v1::master_message::Kind::Heartbeat(answer)));
                     Said::Beat { link: link.clone(), reports: reports(&beat.reports)? }
                 }
-                Kind::ProbeResult(result) => {
-                    Said::Probed { link: link.clone(), id: result.id, answered: result.answered }
-                }
+                Kind::ProbeResult(result) => Said::Probed { id: result.id, answered: result.answered },
                 Kind::Goodbye(_) => Said::Goodbye(link.clone()),
             };
             self.leading.say(said).await?;
