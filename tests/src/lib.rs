@@ -1,0 +1,9 @@
+//! What tests of whole clusters are made of: masters as real processes, a network between them that can be broken, and a checker that says
+//! whether a recorded history is linearizable.
+//!
+//! Invariants:
+//! - nothing outlives its owner: dropping a cluster kills its processes and waits for them;
+//! - nothing sleeps for a fixed time: what is waited for is a condition, with a deadline;
+//! - the checker is independent of what it checks: it knows the meaning of a call, nothing of Raft.
+
+pub mod linear;
