@@ -6,4 +6,12 @@
 //! - nothing sleeps for a fixed time: what is waited for is a condition, with a deadline;
 //! - the checker is independent of what it checks: it knows the meaning of a call, nothing of Raft.
 
+mod daemon;
 pub mod linear;
+mod network;
+mod sockets;
+mod until;
+
+pub use daemon::Daemon;
+pub use network::{Line, Network};
+pub use until::until;

@@ -46,7 +46,9 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Call { client, request, at, .. } = &self.call;
         match &self.outcome {
-            Outcome::Returned { at: end, answer } => write!(f, "{at:>6}–{end:<6} client {client}: {request:?} → {answer:?}"),
+            Outcome::Returned { at: end, answer } => {
+                write!(f, "{at:>6}–{end:<6} client {client}: {request:?} → {answer:?}")
+            }
             Outcome::Unknown => write!(f, "{at:>6}–       client {client}: {request:?} → ?"),
         }
     }

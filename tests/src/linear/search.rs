@@ -107,8 +107,10 @@ impl Done {
     fn candidates(&self, operations: &[Operation]) -> Vec<usize> {
         let left = || operations.iter().enumerate().filter(|(at, _)| !self.holds(*at));
         let first_return = left().filter_map(|(_, it)| it.returned_at()).min().unwrap_or(u64::MAX);
-        let mut candidates: Vec<_> =
-            left().filter(|(_, it)| it.call.at < first_return).map(|(at, it)| (it.returned_at(), it.call.at, at)).collect();
+        let mut candidates: Vec<_> = left()
+            .filter(|(_, it)| it.call.at < first_return)
+            .map(|(at, it)| (it.returned_at(), it.call.at, at))
+            .collect();
         candidates.sort_by_key(|(returned, called, _)| (returned.unwrap_or(u64::MAX), *called));
         candidates.into_iter().map(|(_, _, at)| at).collect()
     }

@@ -48,11 +48,8 @@ fn what_one_client_does_in_turn_is_read_back() {
 
 #[test]
 fn a_stale_read_is_caught() {
-    let stale = sequence(vec![
-        (Request::Submit { slots: 1 }, applied(5)),
-        (write(3), applied(6)),
-        (Request::Get, found(5, 1)),
-    ]);
+    let stale =
+        sequence(vec![(Request::Submit { slots: 1 }, applied(5)), (write(3), applied(6)), (Request::Get, found(5, 1))]);
     let error = check(&History::new(stale), LIMIT).unwrap_err();
     assert!(error.contains("2 of 3 operations can be ordered") && error.contains("slots: 1"), "{error}");
 }
