@@ -1,2 +1,8 @@
+//! A cluster of masters in a deterministic simulation.
+mod invariants;
 mod net;
+mod rng;
+mod scenario;
+mod trace;
+
 fn main() {}
