@@ -1,7 +1,6 @@
 //! A cluster of masters in a deterministic simulation.
 mod invariants;
 mod net;
-mod rng;
 mod scenario;
 mod trace;
 

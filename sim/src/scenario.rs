@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::rng::Rng;
+use squall_tests::Rng;
 
 /// How long clients work and faults happen.
 pub const SPAN: Duration = Duration::from_secs(60);

@@ -6,12 +6,16 @@
 //! - nothing sleeps for a fixed time: what is waited for is a condition, with a deadline;
 //! - the checker is independent of what it checks: it knows the meaning of a call, nothing of Raft.
 
+pub mod client;
 mod daemon;
 pub mod linear;
 mod network;
+mod rng;
 mod sockets;
 mod until;
+pub mod workload;
 
 pub use daemon::Daemon;
 pub use network::{Line, Network};
+pub use rng::Rng;
 pub use until::until;
