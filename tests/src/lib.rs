@@ -6,7 +6,9 @@
 //! - nothing sleeps for a fixed time: what is waited for is a condition, with a deadline;
 //! - the checker is independent of what it checks: it knows the meaning of a call, nothing of Raft.
 
+mod binary;
 pub mod client;
+pub mod cluster;
 mod daemon;
 pub mod linear;
 mod network;
@@ -15,6 +17,8 @@ mod sockets;
 mod until;
 pub mod workload;
 
+pub use binary::{squall, squall_release};
+pub use cluster::Cluster;
 pub use daemon::Daemon;
 pub use network::{Line, Network};
 pub use rng::Rng;
