@@ -10,11 +10,12 @@ use std::time::Duration;
 use rustix::process::Signal;
 use squall_proto::v1::cluster_client::ClusterClient;
 use squall_proto::v1::{Master, MasterRole, MastersRequest, MastersResponse};
+use squall_types::cluster::UnixMillis;
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::client::Refused;
-use crate::{Daemon, Network, binary, sockets, until};
+use crate::client::{Client, Refused};
+use crate::{Daemon, Network, Rng, binary, sockets, until};
 
 /// How long anything may take that a cluster does by itself.
 pub const SOON: Duration = Duration::from_secs(30);
@@ -85,6 +86,11 @@ impl Cluster {
     /// Channels to all masters.
     pub fn channels(&self) -> Vec<Channel> {
         (0..self.size()).map(|master| self.channel(master)).collect()
+    }
+
+    /// A client of all masters, that gives up after `patience`.
+    pub fn client(&self, seed: u64, patience: Duration) -> Client {
+        Client::new(self.channels(), Rng::new(seed), patience, now)
     }
 
     /// A master's process.
@@ -259,7 +265,10 @@ impl Cluster {
     }
 
     /// Waits until a master listens, and tells the network where.
-    async fn listens(&mut self, master: usize) {
+    ///
+    /// # Panics
+    /// If it doesn't.
+    pub async fn listens(&mut self, master: usize) {
         let pid = self.pid(master);
         let port = || async { sockets::listening(pid).first().copied().ok_or("it doesn't listen") };
         let port = until("a master that listens", SOON, port).await;
@@ -284,6 +293,12 @@ impl Drop for Cluster {
 pub fn channel(address: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address is a URI's authority");
     endpoint.connect_timeout(Duration::from_secs(1)).connect_lazy()
+}
+
+/// The wall time.
+pub fn now() -> UnixMillis {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis::new(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Changes one byte of a file.
