@@ -50,10 +50,25 @@ impl Worker {
     pub async fn turn(&mut self) -> Result<Option<u64>, Box<Refused>> {
         let topology = self.rng.pick(&self.topologies).clone();
         let request = self.request(&topology);
-        let call = self.recorder.call(self.number, &topology, request.clone());
-        match self.client.ask(&topology, &request).await {
+        self.ask(&topology, request).await
+    }
+
+    /// Reads every topology once.
+    ///
+    /// # Errors
+    /// If the API refused what it has no reason to refuse.
+    pub async fn read_all(&mut self) -> Result<(), Box<Refused>> {
+        for topology in self.topologies.clone() {
+            self.ask(&topology, Request::Get).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask(&mut self, topology: &str, request: Request) -> Result<Option<u64>, Box<Refused>> {
+        let call = self.recorder.call(self.number, topology, request.clone());
+        match self.client.ask(topology, &request).await {
             Asked::Answered(answer) => {
-                let revision = self.learn(&topology, &answer);
+                let revision = self.learn(topology, &answer);
                 call.returned(answer);
                 Ok(revision)
             }
