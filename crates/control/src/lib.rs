@@ -7,5 +7,35 @@
 //! - the same input gives the same plan, and a plan moves only what must move.
 
 mod assignment;
+mod codec;
+mod command;
+mod event;
+mod level;
+mod lifecycle;
+mod line;
+mod log;
+mod refusal;
+mod requests;
+mod shape;
+mod state;
+mod token;
 
 pub use assignment::{Assignment, Unplaced};
+pub use codec::{DecodeError, LONGEST_COMMAND, LONGEST_STATE};
+pub use command::{
+    Assign, Audit, Capacity, Command, Envelope, Fate, NewToken, Options, Rebalance, Rebirth, Registration, SecretHash,
+    Submit, WorkerRecord,
+};
+pub use event::{Event, Subject, What};
+pub use level::Supported;
+pub use lifecycle::{Lifecycle, Phase, Step, diagram};
+pub use line::{LONGEST_LINE, Line, NotALine};
+pub use log::{Compacted, EVENTS_KEPT};
+pub use refusal::{BlobUse, LevelBlocker, Limit, Misfit, Refusal};
+pub use requests::WINDOW;
+pub use shape::Shape;
+pub use state::{
+    Admin, Blob, Counts, Deployed, Member, Outcome, Quarantine, Reply, Seat, Seed, State, UNUSED_BLOBS_KEPT,
+    VERSIONS_KEPT, Version, Worker,
+};
+pub use token::{NotATokenId, Token, TokenId};

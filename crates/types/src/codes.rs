@@ -81,4 +81,58 @@ codes! {
     NO_SUCH_COMPONENT = Code::new(1041);
     /// Keyed state in a component whose inputs aren't keyed alike.
     NOT_KEYED_ALIKE = Code::new(1101);
+    /// There is no such topology.
+    UNKNOWN_TOPOLOGY = Code::new(5001);
+    /// There is no such worker.
+    UNKNOWN_WORKER = Code::new(5002);
+    /// A request is older than requests are remembered.
+    REQUEST_TOO_OLD = Code::new(5003);
+    /// What was to be changed is not as the caller has seen it.
+    NOT_AS_EXPECTED = Code::new(5004);
+    /// A request was made further in the future than requests are remembered.
+    REQUEST_FROM_THE_FUTURE = Code::new(5005);
+    /// A topology is in a phase of its life where what was asked for can't be done.
+    NOT_IN_THIS_PHASE = Code::new(5006);
+    /// A topology has no such version to go back to.
+    UNKNOWN_VERSION = Code::new(5007);
+    /// A topology's description can't be read.
+    UNREADABLE_TOPOLOGY = Code::new(5008);
+    /// A topology that was submitted is not valid.
+    INVALID_TOPOLOGY = Code::new(5009);
+    /// A worker can't be forgotten while executors are placed on it.
+    WORKER_IN_USE = Code::new(5010);
+    /// A worker's daemon is one of the past.
+    STALE_WORKER = Code::new(5011);
+    /// A topology's name is taken.
+    NAME_TAKEN = Code::new(5012);
+    /// A new version of a topology has another number of key groups.
+    KEY_GROUPS_CHANGED = Code::new(5013);
+    /// The cluster has no such package.
+    UNKNOWN_BLOB = Code::new(5014);
+    /// An assignment was derived from one that is not the current.
+    STALE_ASSIGNMENT = Code::new(5015);
+    /// An assignment does not fit what it assigns.
+    ASSIGNMENT_MISFIT = Code::new(5016);
+    /// A killed topology's wait is not over.
+    WAIT_NOT_OVER = Code::new(5017);
+    /// A package can't be forgotten yet.
+    BLOB_IN_USE = Code::new(5018);
+    /// A command's place in the log is not after the last.
+    NOT_NEWER = Code::new(5019);
+    /// Events from that revision on are not all kept any more.
+    EVENTS_COMPACTED = Code::new(5020);
+    /// There is no such token.
+    UNKNOWN_TOKEN = Code::new(5021);
+    /// There is a token with this id or secret already.
+    TOKEN_TAKEN = Code::new(5022);
+    /// There is no such master.
+    UNKNOWN_MASTER = Code::new(5023);
+    /// The cluster can't go to that feature level.
+    LEVEL_OUT_OF_REACH = Code::new(5024);
+    /// There is too much of something.
+    TOO_MUCH = Code::new(5025);
+    /// A command or a snapshot was written by a newer release.
+    WRITTEN_BY_NEWER = Code::new(5026);
+    /// A command or a snapshot can't be read.
+    UNREADABLE_RECORD = Code::new(5027);
 }

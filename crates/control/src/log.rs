@@ -1,0 +1,71 @@
+//! The latest events, kept so that a watcher that comes back to any master goes on where it was.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use squall_types::cluster::Revision;
+use squall_types::{Code, Retry, codes};
+
+use crate::Event;
+
+/// How many events are kept at most.
+pub const EVENTS_KEPT: usize = 8_192;
+
+/// Events from that revision on are no longer all kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("events from revision {from} on are not all kept any more; from {oldest} on they are (COMPACTED)")]
+pub struct Compacted {
+    /// The first revision that was wanted.
+    pub from: Revision,
+    /// The first revision from which on all events are kept.
+    pub oldest: Revision,
+}
+
+impl Compacted {
+    /// The error's code.
+    pub const fn code(&self) -> Code {
+        codes::EVENTS_COMPACTED
+    }
+
+    /// What to do about it.
+    pub const fn next_step(&self) -> &'static str {
+        "read the state as it is now, and watch from its revision on"
+    }
+
+    /// Whether the same may work later: no.
+    pub const fn retry(&self) -> Retry {
+        Retry::No
+    }
+}
+
+/// The latest events. Those of one revision are kept or dropped together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EventLog {
+    /// The newest revision whose events were dropped.
+    dropped: Revision,
+    events: VecDeque<Event>,
+}
+
+impl EventLog {
+    /// Adds the events of one revision.
+    pub(crate) fn add(&mut self, events: &[Event]) {
+        self.events.extend(events.iter().cloned());
+        while self.events.len() > EVENTS_KEPT
+            && let Some(oldest) = self.events.pop_front()
+        {
+            self.dropped = oldest.revision;
+            while self.events.front().is_some_and(|event| event.revision == self.dropped) {
+                self.events.pop_front();
+            }
+        }
+    }
+
+    /// The events from a revision on, oldest first.
+    pub(crate) fn since(&self, from: Revision) -> Result<impl Iterator<Item = &Event>, Compacted> {
+        if from <= self.dropped && self.dropped > Revision::ZERO {
+            return Err(Compacted { from, oldest: self.dropped.next() });
+        }
+        let start = self.events.partition_point(|event| event.revision < from);
+        Ok(self.events.range(start..))
+    }
+}

@@ -1,0 +1,105 @@
+//! Masters: who is one is Raft's to say, what they understand is theirs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use squall_types::cluster::{FeatureLevel, MasterName, RaftId, Revision};
+
+use super::{Done, Reply, State};
+use crate::{Event, LevelBlocker, Line, Refusal, What};
+
+/// A master, as Raft's membership has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Its name.
+    pub name: MasterName,
+    /// Where it listens.
+    pub address: Line,
+    /// Whether it has a vote.
+    pub voter: bool,
+}
+
+/// A master, as the cluster knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// What Raft's membership says, with the name and the address that it reported last.
+    pub seat: Seat,
+    /// The commands that it understands, as it reported; [`FeatureLevel::ZERO`] until it has.
+    pub level: FeatureLevel,
+}
+
+impl Member {
+    pub(super) fn new(seat: Seat, level: FeatureLevel) -> Self {
+        Self { seat, level }
+    }
+}
+
+impl State {
+    /// Raft has changed its members. What members have reported before stays; who has left holds no packages any more.
+    pub fn members_changed(&mut self, revision: Revision, members: &BTreeMap<RaftId, Seat>) -> Vec<Event> {
+        if revision <= self.revision {
+            return Vec::new();
+        }
+        self.revision = revision;
+        let mut whats = Vec::new();
+        for (id, seat) in members {
+            whats.extend(self.seat(*id, seat));
+        }
+        let gone: Vec<_> = self.members.keys().copied().filter(|id| !members.contains_key(id)).collect();
+        for raft_id in gone {
+            let left = self.members.remove(&raft_id).map(|it| What::MasterLeft { name: it.seat.name, raft_id });
+            whats.extend(left);
+            self.holds_no_blobs(raft_id);
+        }
+        let event = |what| Event { revision, at: self.now, what, actor: None, origin: None, request: None };
+        let events: Vec<_> = whats.into_iter().map(event).collect();
+        self.events.add(&events);
+        events
+    }
+
+    fn seat(&mut self, raft_id: RaftId, seat: &Seat) -> Option<What> {
+        let (name, voter) = (seat.name.clone(), seat.voter);
+        match self.members.get_mut(&raft_id) {
+            Some(member) => {
+                let changed = member.seat.voter != voter;
+                member.seat = seat.clone();
+                changed.then_some(What::MasterVote { name, voter })
+            }
+            None => {
+                self.members.insert(raft_id, Member::new(seat.clone(), FeatureLevel::ZERO));
+                Some(What::MasterJoined { name, raft_id, voter })
+            }
+        }
+    }
+
+    pub(super) fn report_member(
+        &mut self,
+        raft_id: RaftId,
+        name: &MasterName,
+        address: &Line,
+        level: FeatureLevel,
+    ) -> Done {
+        let member = self.members.get_mut(&raft_id).ok_or(Refusal::UnknownMaster(raft_id))?;
+        let seat = Seat { name: name.clone(), address: address.clone(), voter: member.seat.voter };
+        let reported = Member { seat, level };
+        if *member == reported {
+            return Ok((Reply::Done, Vec::new()));
+        }
+        *member = reported;
+        Ok((Reply::Done, vec![What::MasterReported { name: name.clone(), level }]))
+    }
+
+    pub(super) fn raise_level(&mut self, asked: FeatureLevel) -> Done {
+        let blocker = if asked <= self.level {
+            Some(LevelBlocker::NotHigher)
+        } else {
+            let behind = self.members.values().find(|member| member.level < asked);
+            behind.map(|member| LevelBlocker::Member { name: member.seat.name.clone(), reported: member.level })
+        };
+        if let Some(blocker) = blocker {
+            return Err(Refusal::Level { asked, current: self.level, blocker });
+        }
+        self.level = asked;
+        Ok((Reply::Done, vec![What::LevelRaised(asked)]))
+    }
+}
