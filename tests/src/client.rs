@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use prost::Message;
+use squall_proto::Failure;
 use squall_proto::v1::topologies_client::TopologiesClient;
 use squall_proto::v1::{
-    ActivateRequest, DeactivateRequest, ErrorDetail, GetTopologyRequest, Mutation, RebalanceRequest, SubmitHeader,
-    SubmitOptions, SubmitRequest, Topology, TopologyState, submit_request,
+    ActivateRequest, DeactivateRequest, GetTopologyRequest, Mutation, RebalanceRequest, SubmitHeader, SubmitOptions,
+    SubmitRequest, Topology, TopologyState, submit_request,
 };
 use squall_types::cluster::{RequestId, UnixMillis};
+use squall_types::codes;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
@@ -37,14 +38,14 @@ pub enum Asked {
 pub struct Refused {
     /// The status.
     pub status: Status,
-    /// Its details, if there were any.
-    pub detail: Option<ErrorDetail>,
+    /// What a master says of it, if a master made it.
+    pub failure: Option<Failure>,
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.status.code(), self.status.message())?;
-        self.detail.iter().try_for_each(|detail| write!(f, " [{} {}: {}]", detail.code, detail.cause, detail.next_step))
+        self.failure.iter().try_for_each(|failure| write!(f, " ({})", failure.next_step))
     }
 }
 
@@ -52,27 +53,9 @@ impl std::error::Error for Refused {}
 
 impl From<Status> for Refused {
     fn from(status: Status) -> Self {
-        let detail = detail(&status);
-        Self { status, detail }
+        let failure = Failure::from_status(&status);
+        Self { status, failure }
     }
-}
-
-/// `google.rpc.Status`, the form of an error's details.
-#[derive(Clone, PartialEq, Message)]
-struct Details {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<prost_types::Any>,
-}
-
-/// What Squall says of an error besides its status.
-pub fn detail(status: &Status) -> Option<ErrorDetail> {
-    let details = Details::decode(status.details()).ok()?.details;
-    let ours = details.into_iter().find(|it| it.type_url.ends_with("squall.v1.ErrorDetail"))?;
-    ErrorDetail::decode(ours.value.as_slice()).ok()
 }
 
 /// A client.
@@ -130,9 +113,9 @@ impl Client {
 /// What an error says of the request, unless it may be asked again.
 fn finally(status: Status) -> Option<Asked> {
     let refused = Refused::from(status);
-    let code = refused.detail.as_ref().map_or("", |detail| detail.code.as_str());
+    let code = refused.failure.as_ref().map(|failure| failure.code);
     match (refused.status.code(), code) {
-        (_, "SQ5004") => Some(Asked::Answered(Answer::Conflict)),
+        (_, Some(codes::NOT_AS_EXPECTED)) => Some(Asked::Answered(Answer::Conflict)),
         (Code::NotFound, _) => Some(Asked::Answered(Answer::Missing)),
         (Code::AlreadyExists, _) => Some(Asked::Answered(Answer::Taken)),
         (

@@ -8,7 +8,7 @@ use super::{Placed, Seen, Violation};
 #[derive(Debug, Default)]
 pub struct Agreement {
     digests: BTreeMap<u64, (u64, usize)>,
-    chains: BTreeMap<(String, u64), BTreeMap<u64, Placed>>,
+    chains: BTreeMap<String, BTreeMap<u64, Placed>>,
 }
 
 impl Agreement {
@@ -21,13 +21,12 @@ impl Agreement {
                 seen.master, seen.applied, seen.digest
             ));
         }
-        seen.assignments.iter().try_for_each(|(topology, placed)| self.link(topology, *placed))
+        seen.assignments.iter().try_for_each(|(name, placed)| self.link(name, *placed))
     }
 
-    fn link(&mut self, topology: &(String, u64), placed: Placed) -> Result<(), Violation> {
-        let chain = self.chains.entry(topology.clone()).or_default();
+    fn link(&mut self, name: &str, placed: Placed) -> Result<(), Violation> {
+        let chain = self.chains.entry(name.to_owned()).or_default();
         let known = *chain.entry(placed.version).or_insert(placed);
-        let name = &topology.0;
         if known != placed {
             return Err(format!("assignment {} of {name} is two: {known:?} and {placed:?}", placed.version));
         }

@@ -30,9 +30,8 @@ pub struct Seen {
     pub applied: u64,
     /// The hash of the whole replicated state, at `applied`.
     pub digest: u64,
-    /// Each topology's assignment: its version and the version that it was derived from; by the topology's name and the revision of its
-    /// submission.
-    pub assignments: BTreeMap<(String, u64), Placed>,
+    /// Each topology's assignment, by its name.
+    pub assignments: BTreeMap<String, Placed>,
     /// Workers that count as dead.
     pub dead: Vec<String>,
 }

@@ -49,7 +49,7 @@ fn what_is_applied_or_acknowledged_and_not_committed_is_seen() {
 
 fn placed(version: u64, parent: u64, content: u64) -> Seen {
     let placed = Placed { version, parent, content };
-    let assignments = BTreeMap::from([(("words".to_owned(), 1), placed)]);
+    let assignments = BTreeMap::from([("words".to_owned(), placed)]);
     Seen { assignments, ..seen(0, 1, version, version) }
 }
 

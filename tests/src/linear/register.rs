@@ -118,6 +118,8 @@ impl Model for Register {
             (Some(_), Request::Get, Some(_)) => None,
             (Some(held), Request::Activate(active), _) => {
                 let changed = held.changed.next(answer)?;
+                // What is so already isn't changed, though the request has a place in the log.
+                let changed = if held.active == *active { held.changed } else { changed };
                 Some(Some(Held { active: *active, changed, ..held.clone() }))
             }
             (Some(held), Request::Write { slots, expected }, _) => held.write(*slots, *expected, answer).map(Some),

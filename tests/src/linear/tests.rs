@@ -47,6 +47,16 @@ fn what_one_client_does_in_turn_is_read_back() {
 }
 
 #[test]
+fn to_activate_what_is_active_changes_no_revision() {
+    assert!(holds(sequence(vec![
+        (Request::Submit { slots: 1 }, applied(5)),
+        (Request::Activate(true), applied(6)),
+        (Request::Get, found(5, 1)),
+        (Request::Write { slots: 2, expected: Some(5) }, applied(7)),
+    ])));
+}
+
+#[test]
 fn a_stale_read_is_caught() {
     let stale =
         sequence(vec![(Request::Submit { slots: 1 }, applied(5)), (write(3), applied(6)), (Request::Get, found(5, 1))]);
