@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -73,7 +73,8 @@ impl Breaks {
     }
 
     fn watch(&self, stream: TcpStream) -> io::Result<Stream> {
-        let ends = pair(stream.local_addr()?.ip(), stream.peer_addr()?.ip());
+        let peer = stream.peer_addr()?;
+        let ends = pair(stream.local_addr()?.ip(), peer.ip());
         let mut broken = self.0.subscribe();
         let count = move |broken: &Broken| broken.get(&ends).copied().unwrap_or_default();
         let now = count(&broken.borrow());
@@ -81,7 +82,7 @@ impl Breaks {
             // The sender goes with the simulation.
             let _ = broken.wait_for(|broken| count(broken) > now).await;
         });
-        Ok(Stream { stream, end, ended: false })
+        Ok(Stream { stream, peer, end, ended: false })
     }
 }
 
@@ -92,11 +93,17 @@ fn pair(one: IpAddr, other: IpAddr) -> (IpAddr, IpAddr) {
 /// A simulated connection.
 pub struct Stream {
     stream: TcpStream,
+    peer: SocketAddr,
     end: Pin<Box<dyn Future<Output = ()> + Send>>,
     ended: bool,
 }
 
 impl Stream {
+    /// Who is at the other end.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
     fn poll_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         self.ended = self.ended || self.end.as_mut().poll(cx).is_ready();
         if self.ended { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }

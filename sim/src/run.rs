@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
 
-use squall_tests::Rng;
 use squall_tests::linear;
 use turmoil::Sim;
 
@@ -63,7 +62,6 @@ struct World {
     invariants: Invariants,
     workers: Workers,
     trace: Trace,
-    dice: Rng,
     kinds: BTreeSet<Kind>,
     faults: usize,
     /// Masters whose disk is lost and that the operator has not brought back.
@@ -102,7 +100,6 @@ impl World {
         });
         Self {
             network: Network::new(&scenario, breaks),
-            dice: Rng::new(scenario.seed).fork(3),
             sim,
             sites,
             posts,
@@ -230,10 +227,6 @@ impl World {
                 self.desk.order(Job::Transfer);
                 String::new()
             }
-            Kind::SlowDisk => {
-                self.sites[victim].slow(true);
-                format!(" m{victim}")
-            }
             _ => unreachable!("a fault of the network"),
         };
         self.note(format_args!("begins: {}{words}", fault.kind.name()));
@@ -252,7 +245,6 @@ impl World {
                 self.restart(victim);
                 self.desk.order(Job::Replace(victim));
             }
-            Kind::SlowDisk => self.sites[victim].slow(false),
             _ => {}
         }
         self.note(format_args!("ends: {}", fault.kind.name()));
@@ -278,7 +270,7 @@ impl World {
         let host = network::master(place);
         if self.sim.is_host_running(host.as_str()) {
             self.sim.crash(host.as_str());
-            self.sites[place].crash(&mut self.dice);
+            self.sites[place].crash();
         }
         format!(" {host}")
     }

@@ -41,8 +41,6 @@ pub enum Kind {
     Remove,
     /// Leadership is handed over.
     Transfer,
-    /// A disk is slow.
-    SlowDisk,
 }
 
 impl Kind {
@@ -50,8 +48,8 @@ impl Kind {
     pub const NETWORK: [Self; 7] =
         [Self::Partition, Self::OneWay, Self::Hold, Self::Loss, Self::Slow, Self::CutOff, Self::CutWorker];
     /// Those of processes and members.
-    pub const PROCESS: [Self; 7] =
-        [Self::Crash, Self::CrashAll, Self::CrashWorker, Self::Wipe, Self::Remove, Self::Transfer, Self::SlowDisk];
+    pub const PROCESS: [Self; 6] =
+        [Self::Crash, Self::CrashAll, Self::CrashWorker, Self::Wipe, Self::Remove, Self::Transfer];
 
     /// Its name in traces and tables.
     pub const fn name(self) -> &'static str {
@@ -69,7 +67,6 @@ impl Kind {
             Self::Wipe => "wipe",
             Self::Remove => "remove",
             Self::Transfer => "transfer",
-            Self::SlowDisk => "slow-disk",
         }
     }
 
@@ -117,8 +114,6 @@ pub struct Scenario {
     pub topologies: usize,
     /// The longest that a message takes while nothing is wrong.
     pub latency: Duration,
-    /// The longest that a disk takes to sync.
-    pub sync: Duration,
     /// What goes wrong, by when it begins.
     pub faults: Vec<Fault>,
 }
@@ -138,7 +133,6 @@ impl Scenario {
             clients: 3 + rng.below(3),
             topologies: 3 + rng.below(4),
             latency: Duration::from_millis(*rng.pick(&[2, 10, 30])),
-            sync: Duration::from_millis(*rng.pick(&[1, 5, 20])),
             faults,
         }
     }
@@ -186,7 +180,7 @@ mod tests {
     #[test]
     fn faults_of_one_lane_do_not_overlap() {
         for scenario in (0..500).map(Scenario::of) {
-            for kinds in [Kind::NETWORK, Kind::PROCESS] {
+            for kinds in [&Kind::NETWORK[..], &Kind::PROCESS[..]] {
                 let lane: Vec<_> = scenario.faults.iter().filter(|it| kinds.contains(&it.kind)).collect();
                 assert!(lane.windows(2).all(|pair| pair[0].to <= pair[1].from), "{scenario:?}");
             }
