@@ -12,6 +12,7 @@ const FILES: [&str; 6] = [
     "squall/internal/v1/raft.proto",
 ];
 
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script so where its output belongs")]
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
     println!("cargo:rerun-if-changed={}", root.display());

@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -143,6 +144,50 @@ fn made_up_posts_end_after_their_time_with_a_line_a_second() {
     let books = stdout.lines().last().unwrap();
     assert!(books.starts_with("ended after ") && books.ends_with(" 0 failed, 0 timed out, 0 lost, 0 left"), "{books}");
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_replay_at_a_speed_takes_the_posts_time_divided_by_it_and_counts_the_same() {
+    let posts: String = (0..5)
+        .map(|second| format!("{{\"created_at\": \"2014-08-14T16:50:0{second}Z\", \"text\": \"#x\"}}\n"))
+        .collect();
+    let dir = TempDir::new().unwrap();
+    let path = file(&dir, posts.as_bytes());
+    for (speed, at_least) in [("10", 400), ("100", 40)] {
+        let began = Instant::now();
+        let (code, stdout, stderr) = ran(demo().arg(&path).args(["--speed", speed]));
+        assert!(began.elapsed() >= Duration::from_millis(at_least), "{:?} at {speed}", began.elapsed());
+        assert!(stdout.contains("Over all posts\n  1            5  "), "{stdout}");
+        assert!(stdout.ends_with(": 5 emitted, 5 acked, 0 failed, 0 timed out, 0 lost, 0 left\n"), "{stdout}");
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_drains_and_the_books_come_last() {
+    for signal in ["INT", "TERM"] {
+        let mut child = demo().args(["--rate", "5000"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut said = String::new();
+        while !said.lines().any(|line| line.contains(" posts/s, emit to merge p50")) {
+            assert!(stdout.read_line(&mut said).unwrap() > 0, "it ended by itself:\n{said}");
+        }
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
+        stdout.read_to_string(&mut said).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let books = said.lines().last().unwrap();
+        let emitted = books.split(": ").nth(1).and_then(|books| books.split(" emitted").next()).unwrap_or_default();
+        let drained = format!(": {emitted} emitted, {emitted} acked, 0 failed, 0 timed out, 0 lost, 0 left");
+        assert!(books.starts_with("drained in ") && books.ends_with(&drained) && emitted != "0", "{said}");
+        assert!(said.contains("\nposts "), "{said}");
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
 }
 
 #[test]

@@ -7,7 +7,7 @@
 mod failure;
 
 #[allow(missing_docs, reason = "generated; the protos have the comments")]
-#[allow(clippy::all, clippy::pedantic, reason = "generated")]
+#[allow(clippy::all, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated")]
 mod generated {
     pub mod v1 {
         tonic::include_proto!("squall.v1");

@@ -24,7 +24,7 @@ mod token;
 
 pub use api::{
     AsyncBolt, AsyncCollector, Bolt, BoltContext, Collector, ContextError, Declarer, EmitError, Emitter, Failure,
-    Logger, Next, Result, Spout, SpoutCollector, SpoutContext, SpoutWaker, StreamHandle, TaskInfo,
+    Logger, Next, Result, RouteError, Spout, SpoutCollector, SpoutContext, SpoutWaker, StreamHandle, TaskInfo,
 };
 pub use clock::Clock;
 pub use lane::CustomGrouping;

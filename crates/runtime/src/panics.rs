@@ -4,7 +4,7 @@ use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use crate::api::Failure;
 
@@ -18,7 +18,8 @@ thread_local! {
 pub struct Panic {
     message: String,
     place: Option<String>,
-    backtrace: Option<String>,
+    /// Written down when it is asked for: naming its places takes tens of milliseconds.
+    backtrace: Option<Arc<Backtrace>>,
 }
 
 impl fmt::Display for Panic {
@@ -36,7 +37,7 @@ impl std::error::Error for Panic {}
 impl Panic {
     /// Where it happened, if `RUST_BACKTRACE` asks for it.
     pub fn backtrace(&self) -> Option<String> {
-        self.backtrace.clone()
+        self.backtrace.as_ref().map(ToString::to_string)
     }
 }
 
@@ -55,7 +56,7 @@ pub fn install() {
                 return before(info);
             }
             let backtrace = Backtrace::capture();
-            let captured = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+            let captured = (backtrace.status() == BacktraceStatus::Captured).then(|| Arc::new(backtrace));
             let place = info.location().map(ToString::to_string);
             let panic = Panic { message: message(info.payload()), place, backtrace: captured };
             LAST.set(Some(panic));

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use squall_runtime::{ContextError, EmitError, StartError};
+use squall_runtime::{ContextError, EmitError, RouteError, StartError};
 use squall_types::{Code, TaskId};
 
 fn emit_errors() -> Vec<(Code, String)> {
@@ -16,7 +16,12 @@ fn emit_errors() -> Vec<(Code, String)> {
         EmitError::Directness { stream: stream(), direct: false },
         EmitError::NoSuchReceiver { stream: "orders".to_owned(), task: 7 },
     ];
-    errors.iter().map(|error| (error.code(), shown(error))).collect()
+    let emitted = errors.iter().map(|error| (error.code(), shown(error)));
+    let routed = [
+        RouteError::PastTheEnd { stream: "orders".to_owned(), index: 3, tasks: 3 },
+        RouteError::Panicked { stream: "orders".to_owned(), panic: "panicked: no such desk".to_owned() },
+    ];
+    emitted.chain(routed.iter().map(|error| (error.code(), shown(error)))).collect()
 }
 
 fn context_errors() -> Vec<(Code, String)> {
@@ -58,7 +63,7 @@ fn shown(error: &dyn Error) -> String {
 #[test]
 fn codes_never_change() {
     let numbers = |errors: Vec<(Code, String)>| errors.iter().map(|(code, _)| code.number()).collect::<Vec<_>>();
-    assert_eq!(numbers(emit_errors()), [2101, 2102, 2103, 2104, 2104, 2105]);
+    assert_eq!(numbers(emit_errors()), [2101, 2102, 2103, 2104, 2104, 2105, 2106, 2106]);
     assert_eq!(numbers(context_errors()), [2201, 2202, 2203]);
     assert_eq!(numbers(start_errors()), [2401, 2402, 2403, 2404]);
 }

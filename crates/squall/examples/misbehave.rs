@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --example misbehave -- --metrics-every 1s --set work.fail_every=1000
 //! cargo run --example misbehave -- --drain-timeout 2s --set work.hang_at=5000    # then Ctrl-C
+//! cargo run --example misbehave -- --set work.panic_at=5000
 //! cargo run --example misbehave -- --set numbers.limit=1000000000000             # as good as endless
 //! ```
 
@@ -56,17 +57,21 @@ impl Spout for Numbers {
     }
 }
 
-/// Takes numbers, unless it is told to fail each so-manieth, or to hang at one.
+/// Takes numbers, unless it is told to fail each so-manieth, or to panic, to hang, or to hold its core for a moment at one.
 #[derive(Default)]
 struct Work {
     fail_every: Option<i64>,
     hang_at: Option<i64>,
+    panic_at: Option<i64>,
+    hold_at: Option<i64>,
 }
 
 impl Bolt for Work {
     fn prepare(&mut self, context: &mut BoltContext<'_>) -> Result {
         self.fail_every = context.setting("fail_every")?;
         self.hang_at = context.setting("hang_at")?;
+        self.panic_at = context.setting("panic_at")?;
+        self.hold_at = context.setting("hold_at")?;
         Ok(())
     }
 
@@ -75,6 +80,10 @@ impl Bolt for Work {
         if self.hang_at == Some(number) {
             thread::sleep(Duration::MAX);
         }
+        if self.hold_at == Some(number) {
+            thread::sleep(Duration::from_millis(60));
+        }
+        assert!(self.panic_at != Some(number), "told to panic");
         match self.fail_every {
             Some(every) if number % every == every - 1 => Err("told to fail".into()),
             _ => Ok(()),

@@ -24,8 +24,8 @@ pub use squall_engine::rolling::{Rolling, TopK, WindowError, WindowSpec};
 pub use squall_engine::state::{GroupMap, StateHandle, StateStore};
 pub use squall_runtime::{
     AsyncBolt, AsyncCollector, Bolt, BoltContext, Books, Clock, Collector, ContextError, CustomGrouping, DeadLetter,
-    Declarer, EmitError, Emitter, Failure, Logger, Monitor, Next, Options, Program, Replay, Result, Slot, Spout,
-    SpoutCollector, SpoutContext, SpoutWaker, StartError, StreamHandle, Token, Undelivered, metrics,
+    Declarer, EmitError, Emitter, Failure, Logger, Monitor, Next, Options, Program, Replay, Result, RouteError, Slot,
+    Spout, SpoutCollector, SpoutContext, SpoutWaker, StartError, StreamHandle, Token, Undelivered, metrics,
 };
 pub use squall_types::topology::{Delivery, Invalid, NoSuchComponent, Problem};
 pub use squall_types::{

@@ -17,6 +17,8 @@ fn errors() -> Vec<CompleteError> {
             known: "default".to_owned(),
         },
         CompleteError::MockRow { component: component(), row: 0, stream: "default".into(), values: 2, fields },
+        CompleteError::MockDirect { component: component(), row: 0, stream: "default".into(), direct: true },
+        CompleteError::MockDirect { component: component(), row: 0, stream: "default".into(), direct: false },
         CompleteError::Unfinished { limit: Duration::from_secs(86_400), pending: 3 },
     ]
 }

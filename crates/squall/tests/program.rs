@@ -107,7 +107,9 @@ fn describe_prints_the_topology_on_stdout_and_nothing_else() {
 #[test]
 fn describe_shows_no_chain_where_there_is_none_on_these_cores() {
     let output = run("--describe --parallelism numbers=2");
-    assert!(!text(&output.stdout).contains("chained"));
+    let described: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let chaining = &described["components"][1]["inputs"][0]["chaining"];
+    assert_eq!(*chaining, serde_json::json!({ "allowed": true, "chained": false }));
 }
 
 #[test]
@@ -123,22 +125,24 @@ fn a_finite_topology_ends_by_itself_with_whole_books() {
 #[test]
 fn failures_are_told_apart_in_the_books() {
     let output = run("--log off --set numbers.limit=1000 --set work.fail_every=100");
-    assert_eq!(books(last_line(text(&output.stderr)), ["emitted", "acked", "failed"]), [1_000, 990, 10]);
-    assert_eq!(output.status.code(), Some(0));
+    let stderr = text(&output.stderr);
+    assert_eq!(books(last_line(stderr), ["emitted", "acked", "failed"]), [1_000, 990, 10]);
+    assert!(stderr.contains("error[SQ3007]: 10 root(s) failed, timed out or were lost, and were not emitted again\n"));
+    assert_eq!(output.status.code(), Some(1), "roots that failed for good are no success");
 }
 
 #[test]
 fn the_first_error_of_a_task_and_each_thousandth_are_logged_and_all_are_counted_before_the_books() {
     let output = run("--cores 1 --set numbers.limit=20500 --set work.fail_every=10");
     let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{stderr}");
-    let warnings: Vec<&str> = stderr.lines().filter(|line| line.contains(" WARN ")).collect();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let warnings: Vec<&str> = stderr.lines().filter(|line| line.contains("a tuple failed")).collect();
     for (line, count) in warnings.iter().zip([1, 1_000, 2_000]) {
         let said = format!("a tuple failed component=work task=2 error=\"told to fail\" failures={count}");
         assert!(line.ends_with(&said), "{stderr}");
     }
     assert_eq!(warnings.len(), 3, "{stderr}");
-    let errors = stderr.lines().rev().nth(1);
+    let errors = stderr.lines().find(|line| line.starts_with("work: "));
     assert_eq!(errors, Some("work: 2,050 failures, 0 panics, the last: told to fail"), "{stderr}");
 }
 
@@ -162,8 +166,48 @@ fn its_time_being_up_drains_it_too() {
     let output = run(&format!("{ENDLESS} --for 50ms --delivery at-most-once"));
     let line = last_line(text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{line}");
-    let [_, acked, left] = books(line, ["emitted", "acked", "left"]);
-    assert!(line.starts_with("drained in ") && acked == 0 && left == 0, "{line}");
+    let how = line.starts_with("drained in ") && line.contains(" s, at most once, so no acks: ");
+    assert!(how && line.ends_with(" emitted, 0 failed in bolts") && !line.contains("acked"), "{line}");
+}
+
+#[test]
+fn at_most_once_what_bolts_fail_is_told_and_is_no_failure_of_the_run() {
+    let output = run("--log off --delivery at-most-once --set numbers.limit=1000 --set work.fail_every=100");
+    let stderr = text(&output.stderr);
+    assert!(last_line(stderr).ends_with(": 1,000 emitted, 10 failed in bolts"), "{stderr}");
+    assert_eq!((output.status.code(), stderr.contains("error[")), (Some(0), false), "{stderr}");
+}
+
+#[test]
+fn a_run_that_is_shorter_than_the_interval_shows_a_table_too() {
+    let output = run("--metrics-every 1h --set numbers.limit=1000 --set work.fail_every=100");
+    let stderr = text(&output.stderr);
+    let row = |id: &str| {
+        let line = stderr.lines().find(|line| line.starts_with(id)).unwrap_or_else(|| panic!("no {id}: {stderr}"));
+        line.split_whitespace().collect::<Vec<_>>()
+    };
+    let headings = ["component", "tasks", "emitted", "transferred", "acked", "failed", "errors"];
+    assert_eq!(row("component")[..7], headings);
+    assert_eq!(row("numbers ")[1..7], ["1", "1,000", "1,000", "990", "10", "0"]);
+    assert_eq!(row("work ")[1..7], ["1", "0", "0", "990", "10", "10"]);
+}
+
+#[test]
+fn a_component_that_holds_its_core_for_60_ms_once_is_named_however_short_the_run() {
+    let output = run("--set numbers.limit=1000 --set work.hold_at=500");
+    let stderr = text(&output.stderr);
+    let named: Vec<&str> =
+        stderr.lines().filter(|line| line.contains("holds its core") && line.contains(" component=work ")).collect();
+    assert_eq!(named.len(), 1, "{stderr}");
+}
+
+#[test]
+fn a_panic_fails_its_tuple_alone_and_is_said_with_its_place() {
+    let output = run("--set numbers.limit=1000 --set work.panic_at=500");
+    let stderr = text(&output.stderr);
+    assert_eq!(books(last_line(stderr), ["emitted", "acked", "failed"]), [1_000, 999, 1]);
+    assert!(stderr.contains("work: 0 failures, 1 panics, the last: panicked: told to panic (at "), "{stderr}");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

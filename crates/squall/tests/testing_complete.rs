@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use squall::testing::{CompleteError, CompleteOptions, Completed, Fate, Mock, assert_same_rows, complete_topology};
+use squall::testing::{
+    BoltHarness, CompleteError, CompleteOptions, Completed, Fate, Mock, RowFate, assert_same_rows, complete_topology,
+};
 use squall::{
     AsyncBolt, AsyncCollector, Bolt, BoltContext, Collector, Declarer, Delivery, FailureKind, Next, OwnedTuple, Result,
-    Spout, SpoutCollector, StateHandle, Timestamp, TopologyBuilder, Tuple,
+    Spout, SpoutCollector, StateHandle, StreamHandle, TaskId, Timestamp, TopologyBuilder, Tuple,
 };
 
 #[derive(Tuple, Debug, PartialEq)]
@@ -385,6 +387,59 @@ fn a_mock_that_does_not_fit_is_refused_before_anything_runs() {
     );
     assert!(refused(CompleteOptions::new().mock("sentence", [("a",)])).contains("sentences"));
     assert!(refused(CompleteOptions::new().mock("split", [("a",)])).contains("split is a bolt"));
+}
+
+/// Passes a number on, on a direct stream and to task 4.
+struct Sends;
+
+impl Bolt for Sends {
+    fn declare(&self, streams: &mut Declarer) {
+        streams.direct_stream("default", ["to"]);
+    }
+
+    fn execute(&mut self, tuple: &Tuple<'_>, out: &mut Collector<'_>) -> Result {
+        out.emit_direct(StreamHandle::DEFAULT, TaskId::new(4), (tuple.get::<i64>(0)?,));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_mocked_spout_and_a_bolt_alone_can_name_receivers() {
+    struct Ends;
+    impl Bolt for Ends {
+        fn execute(&mut self, _: &Tuple<'_>, _: &mut Collector<'_>) -> Result {
+            Ok(())
+        }
+    }
+    struct Numbers;
+    impl Spout for Numbers {
+        type Id = ();
+        fn declare(&self, streams: &mut Declarer) {
+            streams.direct_stream("default", ["to"]);
+        }
+        fn next(&mut self, _: &mut SpoutCollector<'_, ()>) -> Result<Next> {
+            panic!("it is mocked")
+        }
+    }
+    let topology = || {
+        let mut topology = TopologyBuilder::new("direct");
+        topology.spout("numbers", || Numbers);
+        topology.bolt("sends", || Sends).parallelism(2).direct("numbers");
+        topology.bolt("ends", || Ends).parallelism(2).direct("sends");
+        topology
+    };
+    let mock = Mock::new().row_to("default", TaskId::new(3), (3,)).row_to("default", TaskId::new(2), (2,));
+    let done = complete_topology(topology(), CompleteOptions::new().mock("numbers", mock)).expect("it is valid");
+    done.assert_all_acked();
+    let sent: Vec<_> = done.rows("sends", "default").iter().map(|row| (row.task(), row.values()[0].clone())).collect();
+    assert!(sent.contains(&(TaskId::new(2), 2.into())) && sent.contains(&(TaskId::new(3), 3.into())), "{sent:?}");
+    assert_eq!(sent.len(), 2);
+    let unnamed = complete_topology(topology(), CompleteOptions::new().mock("numbers", [(3,)]));
+    assert!(unnamed.expect_err("refused").to_string().contains("names no receiver"));
+
+    let mut alone = BoltHarness::new(|| Sends).input(["to"]);
+    let executed = alone.execute((7,));
+    assert_eq!((executed.fate, executed.rows.len()), (RowFate::Acked, 1));
 }
 
 #[test]

@@ -81,6 +81,56 @@ codes! {
     NO_SUCH_COMPONENT = Code::new(1041);
     /// Keyed state in a component whose inputs aren't keyed alike.
     NOT_KEYED_ALIKE = Code::new(1101);
+    /// A master is a member already.
+    ALREADY_MEMBER = Code::new(4001);
+    /// An earlier change of the members is under way.
+    CHANGE_IN_PROGRESS = Code::new(4002);
+    /// A command is larger than the log takes.
+    COMMAND_TOO_LARGE = Code::new(4003);
+    /// A raft id was a member's before.
+    ID_USED_BEFORE = Code::new(4004);
+    /// The leader can't be removed while it leads.
+    LEADER_CANT_LEAVE = Code::new(4005);
+    /// Too much is under way in the log.
+    LOG_OVERLOADED = Code::new(4006);
+    /// A master's log has stopped.
+    LOG_STOPPED = Code::new(4007);
+    /// Only a learner can be promoted.
+    NOT_A_LEARNER = Code::new(4008);
+    /// A learner's log is too far behind.
+    NOT_CAUGHT_UP = Code::new(4009);
+    /// A master was asked what only the leader can do.
+    NOT_LEADER = Code::new(4010);
+    /// No leader has confirmed a read in time.
+    NO_LEADER = Code::new(4011);
+    /// There is no voter to hand leadership to.
+    NO_TRANSFER_TARGET = Code::new(4012);
+    /// Leadership was lost while a command was under way.
+    OUTCOME_UNKNOWN = Code::new(4013);
+    /// Raft met a state that can't be.
+    RAFT_DEFECT = Code::new(4014);
+    /// The other master didn't take over in time.
+    TRANSFER_TIMED_OUT = Code::new(4015);
+    /// There is no such master.
+    UNKNOWN_MEMBER = Code::new(4016);
+    /// Too few of the voters that would be left are alive.
+    WOULD_LOSE_QUORUM = Code::new(4017);
+    /// What is on a master's disk is damaged.
+    STORE_DAMAGED = Code::new(4021);
+    /// A master's disk holds another cluster's data.
+    STORE_OF_ANOTHER_CLUSTER = Code::new(4022);
+    /// A master's disk holds another master's data.
+    STORE_OF_ANOTHER_MASTER = Code::new(4023);
+    /// A master's disk was written by a newer release.
+    STORE_NEWER = Code::new(4024);
+    /// A master's disk is full.
+    STORE_FULL = Code::new(4025);
+    /// A master's disk can't be written.
+    STORE_READ_ONLY = Code::new(4026);
+    /// Another process uses a master's data.
+    STORE_IN_USE = Code::new(4027);
+    /// A master's disk fails.
+    STORE_FAILED = Code::new(4028);
     /// There is no such topology.
     UNKNOWN_TOPOLOGY = Code::new(5001);
     /// There is no such worker.

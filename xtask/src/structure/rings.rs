@@ -28,9 +28,11 @@ const RINGS: [(&str, u8); 20] = [
 ];
 
 /// Edges within one ring that the design has.
-const SIDEWAYS: [(&str, &str); 2] = [
+const SIDEWAYS: [(&str, &str); 3] = [
     // The conversions between wire types and the vocabulary live with the wire types.
     ("squall-proto", "squall-types"),
+    // The master's daemon is what hosts its Raft.
+    ("squall-master", "squall-raft"),
     // The binary runs topologies through the SDK.
     ("squall-cli", "squall"),
 ];

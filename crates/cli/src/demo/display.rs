@@ -1,6 +1,7 @@
 //! Shows what trends: in place on a terminal, else a line at a time.
 
 use std::io::{self, IsTerminal, Write};
+use std::ops::RangeInclusive;
 
 use squall::{Outcome, Progress};
 
@@ -9,14 +10,32 @@ use super::figures::{Figures, Grouped, Micros};
 use super::merge::Trend;
 use super::source::Note;
 
-/// The longest bar, in columns.
-const BAR: u64 = 32;
+/// The longest bar, in columns, and the shortest that is worth its place.
+const BARS: RangeInclusive<usize> = 8..=32;
+
+/// A terminal's size.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    columns: usize,
+    lines: usize,
+}
+
+impl Size {
+    /// Of what isn't a terminal.
+    const UNBOUNDED: Self = Self { columns: usize::MAX, lines: usize::MAX };
+
+    fn now() -> Self {
+        let size = terminal_size::terminal_size();
+        size.map_or(Self::UNBOUNDED, |(width, height)| Self { columns: width.0.into(), lines: height.0.into() })
+    }
+}
 
 /// Writes what is found.
 pub struct Display<W> {
     out: W,
     title: String,
-    terminal: bool,
+    /// How large the terminal is now, if it is one.
+    terminal: Option<fn() -> Size>,
     /// Lines that the next refresh overwrites.
     drawn: usize,
     before: Figures,
@@ -25,7 +44,7 @@ pub struct Display<W> {
 impl<W: Write + IsTerminal> Display<W> {
     /// A display on `out`.
     pub fn new(out: W, title: String) -> Self {
-        let terminal = out.is_terminal();
+        let terminal = out.is_terminal().then_some(Size::now as fn() -> Size);
         Self { out, title, terminal, drawn: 0, before: Figures::default() }
     }
 }
@@ -46,8 +65,8 @@ impl<W: Write> Display<W> {
         };
         self.erase()?;
         tell(&notes);
-        if self.terminal {
-            self.draw(window.as_ref(), &figures, progress.draining)?;
+        if let Some(size) = self.terminal {
+            self.draw(window.as_ref(), &figures, progress.draining, size())?;
         } else {
             writeln!(self.out, "{}", plain(window.as_ref(), &figures, &self.before))?;
         }
@@ -61,7 +80,8 @@ impl<W: Write> Display<W> {
         self.erase()?;
         tell(&found.take_notes());
         let figures = Figures::of(&outcome.last);
-        for line in summary(&found, &figures) {
+        let columns = self.terminal.map_or(usize::MAX, |size| size().columns);
+        for line in summary(&found, &figures, columns) {
             writeln!(self.out, "{line}")?;
         }
         writeln!(self.out, "{outcome}")?;
@@ -77,9 +97,8 @@ impl<W: Write> Display<W> {
         }
     }
 
-    fn draw(&mut self, window: Option<&Trend>, figures: &Figures, draining: bool) -> io::Result<()> {
-        let height = terminal_size::terminal_size().map_or(usize::MAX, |(_, height)| height.0.into());
-        let lines = live(window, figures, &self.before, draining, height);
+    fn draw(&mut self, window: Option<&Trend>, figures: &Figures, draining: bool, size: Size) -> io::Result<()> {
+        let lines = live(window, figures, &self.before, draining, size);
         // Without line wrap a line is a line, however narrow the terminal.
         write!(self.out, "\x1b[?7l")?;
         for line in &lines {
@@ -98,13 +117,13 @@ fn tell(notes: &[Note]) {
 }
 
 /// The live display, at most as high as the terminal.
-fn live(window: Option<&Trend>, now: &Figures, before: &Figures, draining: bool, height: usize) -> Vec<String> {
+fn live(window: Option<&Trend>, now: &Figures, before: &Figures, draining: bool, size: Size) -> Vec<String> {
     let mut lines = match window {
-        Some(window) => trend(&format!("The window to {}", window.end), window),
+        Some(window) => trend(&format!("The window to {}", window.end), window, size.columns),
         None => vec![String::new(), "no window is complete yet".to_owned()],
     };
     // The cursor stands on a line of its own below.
-    lines.truncate(height.saturating_sub(5));
+    lines.truncate(size.lines.saturating_sub(5));
     lines.push(String::new());
     lines.push(format!("{} posts/s    {}", Grouped(now.rate_since(before)), latency(now)));
     lines.push(counts(now));
@@ -145,13 +164,13 @@ fn counts(figures: &Figures) -> String {
 }
 
 /// The end, but for the books.
-fn summary(found: &Found, figures: &Figures) -> Vec<String> {
+fn summary(found: &Found, figures: &Figures, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(window) = &found.window {
-        lines.extend(trend(&format!("The last window, to {}", window.end), window));
+        lines.extend(trend(&format!("The last window, to {}", window.end), window, columns));
     }
     if let Some(overall) = &found.overall {
-        lines.extend(trend("Over all posts", overall));
+        lines.extend(trend("Over all posts", overall, columns));
     }
     let Figures { posts, hashtags, late, bad_lines, .. } = figures;
     lines.push(String::new());
@@ -160,13 +179,148 @@ fn summary(found: &Found, figures: &Figures) -> Vec<String> {
     lines
 }
 
-fn trend(title: &str, trend: &Trend) -> Vec<String> {
+/// The ranks, as wide as they may be: the bars give way to the hashtags.
+fn trend(title: &str, trend: &Trend, columns: usize) -> Vec<String> {
+    const RANK_AND_COUNT: usize = 3 + 2 + 11 + 2;
     let most = trend.ranked.first().map_or(1, |(_, count)| *count).max(1);
+    let tags = trend.ranked.iter().map(|(tag, _)| columns_at_most(tag) + 1).max().unwrap_or(0);
+    let room = columns.saturating_sub(RANK_AND_COUNT + 2 + tags).min(*BARS.end());
     let rows = trend.ranked.iter().enumerate().map(|(place, (tag, count))| {
-        let bar = "█".repeat((u128::from(*count) * u128::from(BAR) / u128::from(most)) as usize);
+        let rank = format!("{:>3}  {:>11}  ", place + 1, Grouped(*count));
+        if !BARS.contains(&room) {
+            return format!("{rank}#{tag}");
+        }
+        let bar = "█".repeat((u128::from(*count) * room as u128 / u128::from(most)) as usize);
         // The tag comes last: how wide it is on a terminal can't be known in every script.
-        format!("{:>3}  {:>11}  {bar:<width$}  #{tag}", place + 1, Grouped(*count), width = BAR as usize)
+        format!("{rank}{bar:<room$}  #{tag}")
     });
     let none = trend.ranked.is_empty().then(|| "no hashtags".to_owned());
     [String::new(), title.to_owned()].into_iter().chain(rows).chain(none).collect()
+}
+
+/// How wide a tag may be on a terminal: letters of some scripts take two columns.
+fn columns_at_most(tag: &str) -> usize {
+    tag.chars().map(|letter| if letter.is_ascii() { 1 } else { 2 }).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use squall::metrics::Snapshot;
+    use squall::{Books, Cause, Delivery, Timestamp};
+
+    use super::*;
+
+    fn ranked(tags: &[(&str, u64)]) -> Trend {
+        let ranked = tags.iter().map(|(tag, count)| ((*tag).to_owned(), *count)).collect();
+        Trend { end: Timestamp::from_millis(60_000), ranked }
+    }
+
+    /// What a terminal of this size shows after so many characters: no more than the sequences that the display writes.
+    struct Screen {
+        lines: Vec<String>,
+    }
+
+    impl Screen {
+        fn after(written: &str, columns: usize) -> Self {
+            let mut screen = Self { lines: vec![String::new()] };
+            let mut rest = written;
+            while let Some(letter) = rest.chars().next() {
+                if let Some(sequence) = rest.strip_prefix("\x1b[") {
+                    let end = sequence.find(|letter: char| letter.is_ascii_alphabetic()).expect("a sequence ends");
+                    screen.control(&sequence[..=end]);
+                    rest = &sequence[end + 1..];
+                    continue;
+                }
+                let line = screen.lines.last_mut().expect("the cursor is on a line");
+                match letter {
+                    '\n' => screen.lines.push(String::new()),
+                    // Without line wrap what is too long is cut.
+                    letter if line.chars().count() < columns => line.push(letter),
+                    _ => {}
+                }
+                rest = &rest[letter.len_utf8()..];
+            }
+            screen
+        }
+
+        fn control(&mut self, sequence: &str) {
+            match sequence {
+                "?7l" | "?7h" | "J" => {}
+                up => {
+                    let up: usize = up.strip_suffix('A').expect("else the cursor goes up").parse().expect("by lines");
+                    let left = self.lines.len().checked_sub(up).expect("no further than the top");
+                    self.lines.truncate(left);
+                    self.lines.last_mut().expect("a line is left").clear();
+                }
+            }
+        }
+    }
+
+    fn small() -> Size {
+        Size { columns: 40, lines: 12 }
+    }
+
+    fn shown(board: &Board, display: &mut Display<Vec<u8>>, tags: &[(&str, u64)], draining: bool) {
+        board.lock().window = Some(ranked(tags));
+        let snapshot = Snapshot::default();
+        display.refresh(board, &Progress { snapshot: &snapshot, running_for: Duration::ZERO, draining }).unwrap();
+    }
+
+    #[test]
+    fn each_refresh_on_a_terminal_takes_the_place_of_the_one_before_and_the_end_of_the_last() {
+        let board = Board::default();
+        let (title, before) = ("the title".to_owned(), Figures::default());
+        let mut display = Display { out: Vec::new(), title, terminal: Some(small), drawn: 0, before };
+        display.start().unwrap();
+        let screen = |display: &Display<Vec<u8>>| Screen::after(std::str::from_utf8(&display.out).unwrap(), 40).lines;
+        shown(&board, &mut display, &[("music", 30), ("news", 20), ("sport", 10)], false);
+        let first = screen(&display);
+        assert_eq!(first[..2], ["the title", ""]);
+        assert!(first[3].ends_with("#music") && first[5].ends_with("#sport"), "{first:?}");
+        assert_eq!(first[first.len() - 2..], ["Ctrl-C ends it", ""]);
+        shown(&board, &mut display, &[("news", 31)], true);
+        let second = screen(&display);
+        assert!(second[3].ends_with("#news") && second.len() == first.len() - 2, "{second:?}");
+        assert!(!second.concat().contains("#music") && second.contains(&"draining".to_owned()), "{second:?}");
+        let outcome = Outcome {
+            books: Books::default(),
+            last: Snapshot::default(),
+            cause: Cause::Stopped,
+            ran_for: Duration::ZERO,
+            drained_in: Duration::ZERO,
+            delivery: Delivery::AtLeastOnce,
+        };
+        display.end(&board, &outcome).unwrap();
+        let last = screen(&display);
+        assert_eq!(last[0], "the title");
+        assert!(!last.contains(&"draining".to_owned()), "{last:?}");
+        assert!(last[last.len() - 2].starts_with("drained in 0.0 s: 0 emitted"), "{last:?}");
+    }
+
+    #[test]
+    fn a_display_is_never_higher_than_the_terminal() {
+        let tags: Vec<_> = (0..50).map(|tag| (tag.to_string(), 50 - tag)).collect();
+        let tags: Vec<_> = tags.iter().map(|(tag, count)| (tag.as_str(), *count)).collect();
+        for lines in [5, 12, 30] {
+            let size = Size { columns: 80, lines };
+            let drawn = live(Some(&ranked(&tags)), &Figures::default(), &Figures::default(), false, size);
+            assert_eq!(drawn.len(), lines - 1, "the cursor has the last line");
+        }
+    }
+
+    #[test]
+    fn where_it_is_narrow_bars_give_way_to_the_hashtags() {
+        let trending = ranked(&[("actonclimate", 1_000), ("東京", 500)]);
+        let at = |columns| trend("t", &trending, columns)[2..].to_vec();
+        assert_eq!(at(40), ["  1        1,000  #actonclimate", "  2          500  #東京"]);
+        let wide = at(120);
+        assert_eq!(wide[0], format!("  1        1,000  {}  #actonclimate", "█".repeat(32)));
+        assert_eq!(wide[1], format!("  2          500  {}{}  #東京", "█".repeat(16), " ".repeat(16)));
+        for columns in 33..120 {
+            assert!(at(columns).iter().all(|line| line.chars().count() <= columns), "at {columns}");
+        }
+        assert!(at(50)[0].contains('█'), "a short bar where there is room for one");
+    }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use squall_types::{IntoRow, OwnedTuple, Timestamp};
+use squall_types::{IntoRow, OwnedTuple, TaskId, Timestamp};
 
 use super::{BoltContext, Declarer, Result};
 use crate::lane::Emits;
@@ -66,12 +66,17 @@ pub struct AsyncCollector {
 impl AsyncCollector {
     /// Emits a row on the default stream, anchored to the tuple.
     pub fn emit<R: IntoRow>(&mut self, row: R) {
-        self.emits.push(super::StreamHandle::DEFAULT, row);
+        self.emits.push(super::StreamHandle::DEFAULT, None, row);
     }
 
     /// Emits a row on another of the component's streams, anchored to the tuple.
     pub fn emit_on<R: IntoRow>(&mut self, stream: super::StreamHandle, row: R) {
-        self.emits.push(stream, row);
+        self.emits.push(stream, None, row);
+    }
+
+    /// Emits a row on a direct stream to the task that is named, anchored to the tuple.
+    pub fn emit_direct<R: IntoRow>(&mut self, stream: super::StreamHandle, to: TaskId, row: R) {
+        self.emits.push(stream, Some(to), row);
     }
 }
 

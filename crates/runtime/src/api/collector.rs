@@ -56,27 +56,19 @@ impl Collector<'_> {
     /// Emits a row on another stream, anchored to the tuple.
     #[inline]
     pub fn emit_on<R: IntoRow>(&mut self, stream: StreamHandle, row: R) {
-        self.append(stream, row, false);
+        self.append(stream, row);
     }
 
     #[inline]
-    fn append<R: IntoRow>(&mut self, stream: StreamHandle, row: R, direct: bool) -> Option<usize> {
-        let mut origin = Origin {
-            head: self.row.head,
-            root: self.row.anchor.root,
-            sum: &mut self.row.sum,
-            more: &mut self.run.more,
-            source: self.row.source,
-            direct,
-        };
-        self.outputs.append(stream, row, &mut origin)
+    fn append<R: IntoRow>(&mut self, stream: StreamHandle, row: R) -> Option<usize> {
+        let Self { outputs, run, row: current, .. } = self;
+        outputs.append(stream, row, &mut origin(run, current))
     }
 
     /// Emits a row on a direct stream to the task that is named, anchored to the tuple.
     pub fn emit_direct<R: IntoRow>(&mut self, stream: StreamHandle, to: TaskId, row: R) {
-        if let Some(index) = self.append(stream, row, true) {
-            self.outputs.name_receiver(stream, index, to);
-        }
+        let Self { outputs, run, row: current, .. } = self;
+        outputs.append_to(stream, Some(to), row, &mut origin(run, current));
     }
 
     /// Emits a row anchored to the tuple and to tuples that are kept: a join.
@@ -86,7 +78,7 @@ impl Collector<'_> {
         tokens: impl IntoIterator<Item = &'t Token>,
         row: R,
     ) {
-        let Some(index) = self.append(stream, row, false) else { return };
+        let Some(index) = self.append(stream, row) else { return };
         if !self.outputs.has_takers(stream) {
             return;
         }
@@ -158,15 +150,7 @@ impl Collector<'_> {
 
     /// Takes keyed state apart from emitting, so that a row can be emitted for each entry: `(state, emitter)`.
     pub fn split(&mut self) -> (&mut StateStore, Emitter<'_>) {
-        let origin = Origin {
-            head: self.row.head,
-            root: self.row.anchor.root,
-            sum: &mut self.row.sum,
-            more: &mut self.run.more,
-            source: self.row.source,
-            direct: false,
-        };
-        (self.state, Emitter { outputs: self.outputs, origin })
+        (self.state, Emitter { outputs: self.outputs, origin: origin(self.run, &mut self.row) })
     }
 
     /// The time now. Under simulated time it moves only while everything waits.
@@ -177,6 +161,19 @@ impl Collector<'_> {
     /// Whether something was emitted that doesn't fit its stream.
     pub fn error(&self) -> Option<&EmitError> {
         self.outputs.error.as_deref()
+    }
+}
+
+/// Whom a row that is emitted now is anchored to.
+#[inline]
+fn origin<'a>(run: &'a mut Run, row: &'a mut Row) -> Origin<'a> {
+    Origin {
+        head: row.head,
+        root: row.anchor.root,
+        sum: &mut row.sum,
+        more: &mut run.more,
+        source: row.source,
+        direct: false,
     }
 }
 
@@ -195,5 +192,10 @@ impl Emitter<'_> {
     /// Emits a row on another stream, anchored to the tuple.
     pub fn emit_on<R: IntoRow>(&mut self, stream: StreamHandle, row: R) {
         self.outputs.append(stream, row, &mut self.origin);
+    }
+
+    /// Emits a row on a direct stream to the task that is named, anchored to the tuple.
+    pub fn emit_direct<R: IntoRow>(&mut self, stream: StreamHandle, to: TaskId, row: R) {
+        self.outputs.append_to(stream, Some(to), row, &mut self.origin);
     }
 }

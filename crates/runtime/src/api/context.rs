@@ -25,6 +25,8 @@ pub struct TaskInfo {
     pub index: usize,
     /// The component's tasks.
     pub tasks: usize,
+    /// Every component of the topology with its tasks.
+    pub directory: Arc<[(ComponentId, Box<[TaskId]>)]>,
     /// The component's settings over the topology's.
     pub config: Arc<Config>,
     /// What it emits.
@@ -145,6 +147,13 @@ macro_rules! common {
         /// How many tasks the component has.
         pub fn tasks(&self) -> usize {
             self.info.tasks
+        }
+
+        /// The tasks of a component of this topology, ascending; none if there is no such component. Receivers of a direct
+        /// stream are named by them.
+        pub fn tasks_of(&self, component: &str) -> &[TaskId] {
+            let found = self.info.directory.iter().find(|(id, _)| id.as_str() == component);
+            found.map_or(&[], |(_, tasks)| tasks)
         }
 
         /// Whether the topology tracks roots: at least once. Without, no spout hears of its rows' fate.

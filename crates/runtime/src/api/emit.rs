@@ -91,6 +91,41 @@ impl EmitError {
     }
 }
 
+/// A custom grouping that can't say where a row goes. The row's roots fail, if it is tracked; the call that emitted it has ended
+/// by then.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    /// The grouping chose a task that isn't there.
+    #[error(
+        "a custom grouping of stream {stream:?} chose index {index}, but its bolt has {tasks} task(s), from index 0"
+    )]
+    PastTheEnd {
+        /// The stream.
+        stream: String,
+        /// The index chosen.
+        index: usize,
+        /// How many tasks there are to choose from.
+        tasks: usize,
+    },
+    /// The grouping panicked.
+    #[error("a custom grouping of stream {stream:?} {panic}")]
+    Panicked {
+        /// The stream.
+        stream: String,
+        /// What was said.
+        panic: String,
+    },
+}
+
+impl RouteError {
+    /// The error's stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::PastTheEnd { .. } | Self::Panicked { .. } => Code::new(2106),
+        }
+    }
+}
+
 fn names(schema: &Schema) -> String {
     schema.fields().iter().collect::<Vec<_>>().join(", ")
 }

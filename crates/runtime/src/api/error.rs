@@ -3,6 +3,10 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 
+use squall_types::Code;
+
+use super::{ContextError, EmitError, RouteError};
+
 /// Any error, as a component returns it. `?` makes one of every error type, and of a plain message.
 ///
 /// Thin, so that what `execute` returns fits a register: a tuple that is done costs no look into memory.
@@ -29,6 +33,20 @@ impl Failure {
             cause = error.source();
         }
         text
+    }
+
+    /// The error's code, if it is one of Squall's own.
+    pub fn code(&self) -> Option<Code> {
+        let error = self.source();
+        let emit = || error.downcast_ref().map(EmitError::code);
+        let route = || error.downcast_ref().map(RouteError::code);
+        let context = || error.downcast_ref().map(ContextError::code);
+        emit().or_else(route).or_else(context)
+    }
+
+    /// [`chain`](Self::chain), with the code in front if there is one: as operators see it.
+    pub(crate) fn said(&self) -> String {
+        self.code().map_or_else(|| self.chain(), |code| format!("{code}: {}", self.chain()))
     }
 
     /// Where the error was made a failure, or the panic happened, if `RUST_BACKTRACE` asks for it.
@@ -69,6 +87,13 @@ mod tests {
 
         let inner = "x".parse::<i32>().expect_err("x is no number");
         assert_eq!(Failure::from(Outer(inner)).chain(), "row 7 is no number: invalid digit found in string");
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_emit_is_said_with_its_code() {
+        let error = EmitError::NoSuchReceiver { stream: "orders".to_owned(), task: 7 };
+        assert_eq!(Failure::from(error).said(), "SQ2105: task 7 doesn't take stream \"orders\"");
+        assert_eq!(Failure::from("no such city").said(), "no such city");
     }
 
     #[test]

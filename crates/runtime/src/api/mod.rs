@@ -17,7 +17,7 @@ pub(crate) use collector::Row;
 pub use collector::{Collector, Emitter};
 pub use context::{BoltContext, ContextError, Logger, SpoutContext, SpoutWaker, TaskInfo};
 pub use declare::Declarer;
-pub use emit::{EmitError, StreamHandle};
+pub use emit::{EmitError, RouteError, StreamHandle};
 pub use error::{Failure, Result};
 pub use spout::{Next, Spout};
 pub use spout_collector::SpoutCollector;

@@ -64,4 +64,10 @@ pub trait Spout: Send + 'static {
 
     /// Called once at an orderly end.
     fn close(&mut self) {}
+
+    /// For a spout that emits failed rows again: how many it has given up so far. `None`, unless it says otherwise: it doesn't
+    /// replay, so every root that fails is given up. A program whose roots were given up ends with another exit code.
+    fn given_up(&self) -> Option<u64> {
+        None
+    }
 }

@@ -70,6 +70,30 @@ impl<Id> SpoutCollector<'_, Id> {
         self.emit_row(stream, row, Some(id));
     }
 
+    /// Emits a row on a direct stream to the task that is named, untracked.
+    pub fn emit_direct<R: IntoRow>(&mut self, stream: StreamHandle, to: TaskId, row: R) {
+        self.emit_row_to(stream, Some(to), row, None);
+    }
+
+    /// Emits a row on a direct stream to the task that is named, tracked.
+    pub fn emit_direct_with<R: IntoRow>(&mut self, stream: StreamHandle, to: TaskId, id: Id, row: R) {
+        self.emit_row_to(stream, Some(to), row, Some(id));
+    }
+
+    /// The general form: to a named task or not, tracked or not.
+    pub(crate) fn emit_row_to<R: IntoRow>(&mut self, stream: StreamHandle, to: Option<TaskId>, row: R, id: Option<Id>) {
+        self.room = self.room.saturating_sub(1);
+        match &mut self.sink {
+            Sink::Lane(lane) => {
+                lane.emit(id, |outputs, origin| outputs.append_to(stream, to, row, origin).is_some(), stream);
+            }
+            Sink::Thread(ids, emits) => {
+                ids.push(id);
+                emits.push(stream, to, row);
+            }
+        }
+    }
+
     #[inline]
     fn emit_row<R: IntoRow>(&mut self, stream: StreamHandle, row: R, id: Option<Id>) {
         self.room = self.room.saturating_sub(1);
@@ -77,7 +101,7 @@ impl<Id> SpoutCollector<'_, Id> {
             Sink::Lane(lane) => lane.emit(id, |outputs, origin| outputs.append(stream, row, origin).is_some(), stream),
             Sink::Thread(ids, emits) => {
                 ids.push(id);
-                emits.push(stream, row);
+                emits.push(stream, None, row);
             }
         }
     }

@@ -45,9 +45,10 @@ impl BoltDriver {
         let returns = Arc::new(Returns::new(acks.clone()));
         let (metrics, user_metrics) = (NodeMetrics::new(1), UserMetrics::default());
         let outputs = super::outputs(&info, [info.task].into(), seed, tap);
+        let component = info.component.clone();
         let cell = TaskCell::new(info, make(), StateStore::new(groups, seed));
         let shared = (metrics.clone(), user_metrics.clone());
-        let node = Node::new(0, vec![cell], outputs, Some(Arc::new(make)), shared);
+        let node = Node::new((component, 0), vec![cell], outputs, Some(Arc::new(make)), shared);
         let intake = |schema| Intake { schema, senders: vec![[SOURCE].into()] };
         let routes = AckRoutes::new(vec![(acks.clone(), vec![SOURCE.get()])], usize::from(SOURCE.get()));
         let config = LedgerConfig {

@@ -30,5 +30,6 @@ fn outputs(info: &TaskInfo, tasks: Arc<[TaskId]>, seed: u64, tap: Arc<dyn Tap>) 
     };
     let mut outputs = Outputs::new(info.streams.iter().map(stream).collect(), EdgeIds::new(seed), true, tasks);
     outputs.tap = Some(tap);
+    outputs.lead_nowhere = true;
     outputs
 }

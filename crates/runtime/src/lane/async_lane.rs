@@ -21,7 +21,7 @@ use super::target::FlushPolicy;
 use crate::api::{AsyncCollector, BoltContext, DynAsyncBolt, Failure, TaskInfo};
 use crate::clock::Clock;
 use crate::inbox::{Inbox, Parcel};
-use crate::metrics::UserMetrics;
+use crate::metrics::{NodeMetrics, UserMetrics};
 
 /// Makes an asynchronous bolt, for each task and for each start.
 pub type AsyncFactory = Arc<dyn Fn() -> Box<dyn DynAsyncBolt> + Send + Sync>;
@@ -195,7 +195,7 @@ impl AsyncLane {
                 && let Err(panic) = AssertUnwindSafe(bolt.cleanup()).catch_unwind().await
             {
                 let failure = crate::panics::take_failure(&*panic);
-                self.chain.nodes[0].keep_error_of(&self.tasks[index].info, index, &failure, true);
+                self.chain.nodes[0].keep_error(index, &failure, true);
             }
         }
         self.inbox.close();
@@ -215,10 +215,10 @@ impl AsyncLane {
         let deadline = self.tick.map(|tick| self.chain.run.clock.instant(tick.next_ns));
         let resting = self.calls.len() == 0;
         {
-            let (inbox, calls, done) = (&self.inbox, &mut self.calls, &mut self.done);
+            let (inbox, calls, done, chain) = (&self.inbox, &mut self.calls, &mut self.done, holder(&self.chain));
             let ready = poll_fn(|cx| {
                 let inbox_ready = inbox.poll_ready(cx, resting).is_ready();
-                if take_ended(calls, done, cx) || inbox_ready { Poll::Ready(()) } else { Poll::Pending }
+                if take_ended(calls, done, chain, cx) || inbox_ready { Poll::Ready(()) } else { Poll::Pending }
             });
             match deadline {
                 None => ready.await,
@@ -279,8 +279,9 @@ impl AsyncLane {
             if self.calls.len() >= limit {
                 // Nothing leaves by itself while the lane waits.
                 send(&mut self.chain, FlushPolicy::All).await;
-                let (calls, done) = (&mut self.calls, &mut self.done);
-                let ended = poll_fn(|cx| if take_ended(calls, done, cx) { Poll::Ready(()) } else { Poll::Pending });
+                let (calls, done, chain) = (&mut self.calls, &mut self.done, holder(&self.chain));
+                let ended =
+                    poll_fn(|cx| if take_ended(calls, done, chain, cx) { Poll::Ready(()) } else { Poll::Pending });
                 tokio::select! {
                     biased;
                     () = ended => {}
@@ -294,9 +295,9 @@ impl AsyncLane {
 
     /// Lets the calls under way go on, without waiting for one.
     async fn poll_once(&mut self) {
-        let (calls, done) = (&mut self.calls, &mut self.done);
+        let (calls, done, chain) = (&mut self.calls, &mut self.done, holder(&self.chain));
         poll_fn(|cx| {
-            take_ended(calls, done, cx);
+            take_ended(calls, done, chain, cx);
             Poll::Ready(())
         })
         .await;
@@ -364,7 +365,7 @@ impl AsyncLane {
         if let Err(failure) = result {
             head.outputs.withdraw(acks);
             let task = usize::from(called.task);
-            head.keep_error_of(&self.tasks[task].info, task, &failure, called.panicked);
+            head.keep_error(task, &failure, called.panicked);
             std::iter::once(&anchor).chain(&*more).for_each(|a| acks.fail(a.root, FailureKind::Failed));
         } else {
             anchor.edge ^= sum;
@@ -409,7 +410,7 @@ impl AsyncLane {
                     self.tasks[task].bolt = bolt;
                     return;
                 }
-                Err(failure) => self.chain.nodes[0].keep_error_of(&info, task, &failure, false),
+                Err(failure) => self.chain.nodes[0].keep_error(task, &failure, false),
             }
             delay = self.tasks[task].restart.after_panic(self.chain.now_ns()).max(RestartPolicy::FIRST_NS);
         }
@@ -426,8 +427,22 @@ impl AsyncLane {
     }
 }
 
-/// Moves the calls that have ended to `done`; says whether there was one.
-fn take_ended(calls: &mut InFlight, done: &mut VecDeque<Called>, cx: &mut Context<'_>) -> bool {
+/// Where it is noted how long calls hold the core.
+fn holder(chain: &Chain) -> (&NodeMetrics, Clock) {
+    (&chain.nodes[0].metrics, chain.run.clock)
+}
+
+/// Lets calls go on and moves those that have ended to `done`; says whether there was one. Meanwhile the calls hold the core.
+fn take_ended(
+    calls: &mut InFlight,
+    done: &mut VecDeque<Called>,
+    (metrics, clock): (&NodeMetrics, Clock),
+    cx: &mut Context<'_>,
+) -> bool {
+    if calls.len() == 0 {
+        return false;
+    }
+    metrics.run_begins(clock.now_ns());
     let before = done.len();
     while calls.len() > 0 {
         match calls.poll_next(cx) {
@@ -435,6 +450,7 @@ fn take_ended(calls: &mut InFlight, done: &mut VecDeque<Called>, cx: &mut Contex
             Poll::Ready(None) | Poll::Pending => break,
         }
     }
+    metrics.run_ends(clock.now_ns());
     done.len() > before
 }
 

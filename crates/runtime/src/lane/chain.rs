@@ -153,7 +153,7 @@ impl Chain {
         self.retire(node);
         let began = self.last_ns;
         self.run.began_ns = began;
-        self.nodes[node].metrics.set_running_since(began);
+        self.nodes[node].metrics.run_begins(began);
         let stretch = match self.parents[node] {
             None => self.run_head(began),
             Some((parent, stream)) => self.run_chained(node, parent, stream, began),
@@ -162,7 +162,7 @@ impl Chain {
         let spent = self.last_ns - began;
         self.spent_ns += spent;
         let node = &mut self.nodes[node];
-        node.metrics.set_running_since(0);
+        node.metrics.run_ends(self.last_ns);
         node.route(self.last_ns, &mut self.acks, false);
         node.book(spent, Some(self.sent_ns), self.last_ns);
         match stretch {

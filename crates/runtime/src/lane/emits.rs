@@ -1,6 +1,6 @@
 //! Rows that are kept until they may go out: those of an asynchronous call, and those made on another thread.
 
-use squall_types::{IntoRow, RowWriter, Value};
+use squall_types::{IntoRow, RowWriter, TaskId, Value};
 
 use super::outputs::{Origin, Outputs};
 use crate::api::StreamHandle;
@@ -17,8 +17,20 @@ pub struct Emits {
 struct Emit {
     stream: StreamHandle,
     fields: Option<&'static [&'static str]>,
+    /// The receiver that was named.
+    to: Option<TaskId>,
     /// Its values begin here.
     at: usize,
+}
+
+/// A row taken out of [`Emits`], with all that was said of it.
+pub struct Emitted {
+    pub stream: StreamHandle,
+    /// The fields of the type that it was emitted as.
+    pub fields: Option<&'static [&'static str]>,
+    /// The receiver that was named.
+    pub to: Option<TaskId>,
+    pub values: Box<[Value]>,
 }
 
 /// A kept row's values. What its type was is checked by [`Emits::emit`].
@@ -35,11 +47,11 @@ impl IntoRow for Kept<'_> {
 }
 
 impl Emits {
-    /// Keeps a row.
-    pub fn push<R: IntoRow>(&mut self, stream: StreamHandle, row: R) {
+    /// Keeps a row, and the receiver that was named for it.
+    pub fn push<R: IntoRow>(&mut self, stream: StreamHandle, to: Option<TaskId>, row: R) {
         let at = self.values.len();
         row.write(&mut RowWriter::new(&mut self.values, &mut self.heap_bytes));
-        self.rows.push(Emit { stream, fields: R::fields(), at });
+        self.rows.push(Emit { stream, fields: R::fields(), to, at });
     }
 
     /// Bytes that the kept rows hold.
@@ -54,10 +66,10 @@ impl Emits {
 
     /// Emits the row at `index`, which is then gone. What is wrong with it, the outputs remember.
     pub fn emit(&mut self, index: usize, outputs: &mut Outputs, origin: &mut Origin<'_>) {
-        let Emit { stream, fields, at } = self.rows[index];
+        let Emit { stream, fields, to, at } = self.rows[index];
         let end = self.rows.get(index + 1).map_or(self.values.len(), |next| next.at);
         if outputs.accepts(stream, fields) {
-            outputs.append(stream, Kept(&mut self.values[at..end]), origin);
+            outputs.append_to(stream, to, Kept(&mut self.values[at..end]), origin);
         }
     }
 
@@ -66,8 +78,8 @@ impl Emits {
         self.rows[index].stream
     }
 
-    /// Takes all rows out, in order: each with its stream, the fields of the type it was emitted as, and its values.
-    pub fn drain(&mut self) -> impl Iterator<Item = (StreamHandle, Option<&'static [&'static str]>, Box<[Value]>)> {
+    /// Takes all rows out, in order.
+    pub fn drain(&mut self) -> impl Iterator<Item = Emitted> {
         self.heap_bytes = 0;
         let all = self.values.len();
         let mut values = self.values.drain(..);
@@ -75,7 +87,8 @@ impl Emits {
         std::iter::from_fn(move || {
             let row = rows.next()?;
             let end = rows.peek().map_or(all, |next| next.at);
-            Some((row.stream, row.fields, values.by_ref().take(end - row.at).collect()))
+            let values = values.by_ref().take(end - row.at).collect();
+            Some(Emitted { stream: row.stream, fields: row.fields, to: row.to, values })
         })
     }
 

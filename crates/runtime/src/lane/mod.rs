@@ -27,7 +27,7 @@ pub(crate) use async_lane::{AsyncFactory, AsyncLane, AsyncParts, AsyncTask, prep
 pub(crate) use bolt_lane::{BoltLane, Marks, Tick};
 pub(crate) use chain::{Chain, Intake, Step};
 pub(crate) use control::{Control, Phase};
-pub(crate) use emits::Emits;
+pub(crate) use emits::{Emits, Emitted};
 pub(crate) use heads::{Heads, NO_HEAD};
 pub(crate) use node::{BoltFactory, Node, TaskCell};
 pub(crate) use outputs::{BATCH_BYTES, Origin, OutStream, Outputs};

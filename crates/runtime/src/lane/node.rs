@@ -7,7 +7,7 @@ use std::sync::Arc;
 use squall_engine::backoff::RestartPolicy;
 use squall_engine::ledger::FailureKind;
 use squall_engine::state::StateStore;
-use squall_types::Timestamp;
+use squall_types::{ComponentId, Timestamp};
 
 use super::acks::AckOut;
 use super::outputs::{BATCH, Outputs};
@@ -64,6 +64,7 @@ fn is_said(failures: u64) -> bool {
 
 /// A bolt in a lane.
 pub struct Node {
+    component: ComponentId,
     pub tasks: Vec<TaskCell>,
     pub outputs: Outputs,
     pub metrics: Arc<NodeMetrics>,
@@ -79,15 +80,27 @@ pub struct Node {
 }
 
 impl Node {
-    /// A bolt's tasks and outputs, as the `index`th node of its chain. A spout's outputs are a node without tasks.
+    /// A component's tasks and outputs, as the `index`th node of its chain. A spout's or an asynchronous bolt's outputs are a
+    /// node without tasks.
     pub fn new(
-        index: u16,
+        (component, index): (ComponentId, u16),
         tasks: Vec<TaskCell>,
         outputs: Outputs,
         factory: Option<BoltFactory>,
         (metrics, user_metrics): (Arc<NodeMetrics>, UserMetrics),
     ) -> Self {
-        Self { tasks, outputs, metrics, user_metrics, factory, index, cursor: 0, restarting: 0, row_cost_ns: 0 }
+        Self {
+            component,
+            tasks,
+            outputs,
+            metrics,
+            user_metrics,
+            factory,
+            index,
+            cursor: 0,
+            restarting: 0,
+            row_cost_ns: 0,
+        }
     }
 
     /// Prepares all tasks.
@@ -186,18 +199,23 @@ impl Node {
         self.outputs.withdraw(acks);
         run.heads.fail(failed.head, FailureKind::Failed);
         if let Some(failure) = failed.failure.or(emitted) {
-            self.keep_error(task, &failure, false);
+            self.keep_error_aside(task, &failure, false, &run.clock);
+        }
+    }
+
+    /// Keeps an error of the run under way, which isn't blamed for the time that it takes to write down a backtrace.
+    fn keep_error_aside(&self, task: usize, failure: &Failure, panic: bool, clock: &Clock) {
+        let in_run = self.metrics.running_since().is_some();
+        self.metrics.run_ends(clock.now_ns());
+        self.keep_error(task, failure, panic);
+        if in_run {
+            self.metrics.run_begins(clock.now_ns());
         }
     }
 
     /// Counts an error of a task, and keeps it.
     pub fn keep_error(&self, task: usize, failure: &Failure, panic: bool) {
-        self.keep_error_of(&self.tasks[task].info, task, failure, panic);
-    }
-
-    /// The same for a task that is no cell of this node, such as an asynchronous bolt's.
-    pub fn keep_error_of(&self, info: &TaskInfo, task: usize, failure: &Failure, panic: bool) {
-        let (what, backtrace) = (failure.chain(), failure.backtrace());
+        let (what, backtrace) = (failure.said(), failure.backtrace());
         let failures = {
             let mut metrics = self.metrics.tasks();
             let errors = &mut metrics[task].errors;
@@ -210,7 +228,7 @@ impl Node {
             errors.backtrace = backtrace;
             errors.failures
         };
-        let (component, task) = (&info.component, info.task.get());
+        let (component, task) = (&self.component, self.outputs.task_ids[task].get());
         if panic {
             tracing::error!(%component, task, error = what, "a task panicked");
         } else if is_said(failures) {
@@ -223,7 +241,7 @@ impl Node {
     /// A task panicked: it starts again, at once or after a while. Returns when, in that case.
     #[cold]
     fn panicked(&mut self, task: usize, panic: &(dyn Any + Send), clock: &Clock) -> Option<u64> {
-        self.keep_error(task, &crate::panics::take_failure(panic), true);
+        self.keep_error_aside(task, &crate::panics::take_failure(panic), true, clock);
         self.start_anew(task);
         let now_ns = clock.now_ns();
         let cell = &mut self.tasks[task];
@@ -290,6 +308,7 @@ impl Node {
     ) {
         run.node = self.index;
         for task in 0..self.tasks.len() {
+            self.metrics.run_begins(run.clock.now_ns());
             let cell = &mut self.tasks[task];
             self.outputs.begin();
             run.more.clear();
@@ -313,6 +332,7 @@ impl Node {
                     let _ = self.panicked(task, &*panic, &run.clock);
                 }
             }
+            self.metrics.run_ends(run.clock.now_ns());
         }
     }
 
@@ -323,10 +343,24 @@ impl Node {
             // A spout's or an asynchronous bolt's tasks are not cells of this node.
             let mut metrics = self.metrics.tasks();
             let count = |task: u16, copies| metrics[usize::from(task)].transferred += copies;
-            return self.outputs.route(now_ns, acks, chained_too, count);
+            self.outputs.route(now_ns, acks, chained_too, count);
+        } else {
+            let count = |task: u16, copies| tasks[usize::from(task)].run.transferred += copies;
+            self.outputs.route(now_ns, acks, chained_too, count);
         }
-        let count = |task: u16, copies| tasks[usize::from(task)].run.transferred += copies;
-        self.outputs.route(now_ns, acks, chained_too, count);
+        if self.outputs.has_misrouted() {
+            self.keep_misrouted();
+        }
+    }
+
+    /// Keeps what was wrong with rows that a grouping has failed.
+    #[cold]
+    fn keep_misrouted(&mut self) {
+        let streams = self.outputs.streams.iter_mut();
+        let misrouted: Vec<_> = streams.flat_map(|stream| std::mem::take(&mut stream.misrouted)).collect();
+        for (task, error) in misrouted {
+            self.keep_error(usize::from(task), &Failure::from(error), false);
+        }
     }
 
     /// Books a stretch that took `spent_ns`; the rows' batch was handed over at `sent_ns`.

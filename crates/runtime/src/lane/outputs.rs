@@ -13,7 +13,7 @@ use super::acks::AckOut;
 use super::heads::{Heads, NO_HEAD};
 use super::router::Router;
 use super::target::{Blocked, Edge, FlushPolicy, Place};
-use crate::api::{EmitError, StreamHandle};
+use crate::api::{EmitError, RouteError, StreamHandle};
 use crate::tap::Tap;
 
 /// Rows at which a batch is full.
@@ -43,6 +43,8 @@ pub struct OutStream {
     pub chosen: Vec<(Place, KeyGroup)>,
     /// Receivers that the emitter named: a row, an edge, and a task of its consumer.
     pub named: Vec<(u32, u16, u16)>,
+    /// Rows that a grouping has failed, until the node keeps the errors: the emitting task, and what was wrong.
+    pub misrouted: Vec<(u16, RouteError)>,
     /// Edges that leave the chain.
     pub edges: Vec<Edge>,
     /// Chained bolts that take this stream, as indices into the chain's nodes.
@@ -70,6 +72,7 @@ impl OutStream {
             sources: Vec::new(),
             chosen: Vec::new(),
             named: Vec::new(),
+            misrouted: Vec::new(),
             edges,
             chained,
             since_ns: u64::MAX,
@@ -149,6 +152,13 @@ pub struct Origin<'a> {
     pub direct: bool,
 }
 
+impl Origin<'_> {
+    fn reborrow(&mut self) -> Origin<'_> {
+        let Self { head, root, source, direct, .. } = *self;
+        Origin { head, root, sum: self.sum, more: self.more, source, direct }
+    }
+}
+
 /// All of a component's output streams in one lane.
 pub struct Outputs {
     pub streams: Vec<OutStream>,
@@ -161,6 +171,8 @@ pub struct Outputs {
     pub appended: usize,
     /// The first thing that the current call emitted wrongly.
     pub error: Option<Box<EmitError>>,
+    /// Nobody takes the streams, so any task may be named as a receiver: a harness's.
+    pub lead_nowhere: bool,
     /// Sees what is emitted.
     pub tap: Option<Arc<dyn Tap>>,
 }
@@ -169,7 +181,17 @@ impl Outputs {
     /// The outputs of a component with these streams.
     pub fn new(streams: Vec<OutStream>, ids: EdgeIds, tracked: bool, task_ids: Arc<[TaskId]>) -> Self {
         let several_tasks = task_ids.len() > 1;
-        Self { streams, ids, task_ids, tracked, several_tasks, appended: 0, error: None, tap: None }
+        Self {
+            streams,
+            ids,
+            task_ids,
+            tracked,
+            several_tasks,
+            appended: 0,
+            error: None,
+            lead_nowhere: false,
+            tap: None,
+        }
     }
 
     /// Says that a call begins: what it emits can be withdrawn.
@@ -216,8 +238,23 @@ impl Outputs {
         self.error = None;
     }
 
+    /// Appends a row, on a direct stream to the task that is named.
+    pub fn append_to<R: IntoRow>(
+        &mut self,
+        handle: StreamHandle,
+        to: Option<TaskId>,
+        row: R,
+        origin: &mut Origin<'_>,
+    ) -> Option<usize> {
+        let index = self.append(handle, row, &mut Origin { direct: to.is_some(), ..origin.reborrow() })?;
+        if let Some(to) = to {
+            self.name_receiver(handle, index, to);
+        }
+        Some(index)
+    }
+
     /// Names the task that gets a row just appended on a direct stream.
-    pub fn name_receiver(&mut self, handle: StreamHandle, row: usize, to: TaskId) {
+    fn name_receiver(&mut self, handle: StreamHandle, row: usize, to: TaskId) {
         let Some(stream) = self.streams.get_mut(handle.index()) else { return };
         let row = u32::try_from(row).expect("rows fit u32");
         let before = stream.named.len();
@@ -227,7 +264,7 @@ impl Outputs {
                 stream.named.push((row, index, u16::try_from(task).expect("tasks fit u16")));
             }
         }
-        if stream.named.len() == before {
+        if stream.named.len() == before && !self.lead_nowhere {
             let name = stream.schema.stream().to_string();
             self.error.get_or_insert_with(|| Box::new(EmitError::NoSuchReceiver { stream: name, task: to.get() }));
         }
@@ -383,6 +420,11 @@ impl Outputs {
             stream.clear();
         }
         self.appended = 0;
+    }
+
+    /// Whether a grouping has failed rows, whose errors are to be kept.
+    pub fn has_misrouted(&self) -> bool {
+        self.streams.iter().any(|stream| !stream.misrouted.is_empty())
     }
 
     fn hand_over(stream: &mut OutStream, now_ns: u64, count: &mut impl FnMut(u16, u64)) {

@@ -13,7 +13,8 @@ pub trait CustomGrouping: Send {
     }
 
     /// Chooses the receivers of a row, as indices into `prepare`'s tasks, by pushing them to `chosen` (empty at the call).
-    /// None means that nobody gets the row; an index past the last task fails the row's tree.
+    /// None means that nobody gets the row; an index past the last task fails the row's tree, and is
+    /// counted as an error of the task that emitted it.
     fn choose(&mut self, values: &[Value], chosen: &mut Vec<usize>);
 }
 

@@ -13,6 +13,7 @@ use super::moving::Moving;
 use super::outputs::OutStream;
 use super::router::Router;
 use super::target::{Edge, Place, Target};
+use crate::api::RouteError;
 
 /// Routes all rows of a stream. The last edge takes the values; the ones before it copies.
 pub fn scatter(
@@ -223,16 +224,19 @@ fn copy_all(
             catch_unwind(AssertUnwindSafe(|| choose(edge, edge_index, row, values, &stream.named, &mut chosen)));
         let group = caught.unwrap_or_else(|panic| {
             // Only an author's own grouping can panic.
-            let error = crate::panics::take_failure(&*panic).chain();
-            tracing::error!(component = %stream.schema.component(), error, "a custom grouping panicked");
+            let panic = crate::panics::take(&*panic).to_string();
             chosen.clear();
             fail_row(stream, row, acks);
+            let error = RouteError::Panicked { stream: stream.schema.stream().to_string(), panic };
+            stream.misrouted.push((source(&stream.sources, row), error));
             KeyGroup::NONE
         });
         let source = source(&stream.sources, row);
         for &task in &chosen {
             let Some(&place) = edge.places.get(task) else {
                 fail_row(stream, row, acks);
+                let (name, tasks) = (stream.schema.stream().to_string(), edge.places.len());
+                stream.misrouted.push((source, RouteError::PastTheEnd { stream: name, index: task, tasks }));
                 continue;
             };
             let target = &mut edge.targets[usize::from(place.target)];
@@ -289,8 +293,11 @@ fn choose(
         Router::Shuffle(_) => chosen.push(next_run(edge, 1).0),
         Router::Custom(grouping) => grouping.choose(values, chosen),
         Router::Direct => {
-            let mine = named.iter().filter(|(of, at, _)| *of as usize == row && usize::from(*at) == edge_index);
-            chosen.extend(mine.map(|(_, _, task)| usize::from(*task)));
+            // Named in the order of the rows.
+            let first = named.partition_point(|(of, _, _)| (*of as usize) < row);
+            let mine = named[first..].iter().take_while(|(of, _, _)| *of as usize == row);
+            let here = mine.filter(|(_, at, _)| usize::from(*at) == edge_index);
+            chosen.extend(here.map(|(_, _, task)| usize::from(*task)));
         }
         Router::Fields { .. } | Router::PartialKey { .. } => {
             if let Some((task, group)) = edge.router.keyed(values) {

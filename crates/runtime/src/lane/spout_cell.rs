@@ -109,6 +109,10 @@ pub struct SpoutTask<S: Spout> {
     tap: Option<Arc<dyn Tap>>,
     pace_ns: u64,
     run: SpoutRun,
+    /// Roots that failed or timed out since the instance was made.
+    failed: u64,
+    /// Of those, how many are booked as given up.
+    given_up: u64,
 }
 
 /// What a task did since its figures were last written.
@@ -167,6 +171,8 @@ impl<S: Spout> SpoutTask<S> {
             tap,
             pace_ns,
             run: SpoutRun::default(),
+            failed: 0,
+            given_up: 0,
         }
     }
 
@@ -181,8 +187,17 @@ impl<S: Spout> SpoutTask<S> {
         }
     }
 
+    /// Roots that failed in whatever way while this instance lives, and that it doesn't emit again.
+    fn given_up(&self) -> u64 {
+        if !self.opened {
+            return 0;
+        }
+        let told = catch_unwind(AssertUnwindSafe(|| self.spout.given_up())).unwrap_or_default();
+        told.unwrap_or(self.failed)
+    }
+
     fn keep_error(&mut self, failure: &Failure, panic: bool) {
-        let what = failure.chain();
+        let what = failure.said();
         tracing::error!(component = %self.info.component, task = self.info.task.get(), error = what, "a spout failed");
         let errors = &mut self.run.errors;
         if panic {
@@ -212,6 +227,8 @@ impl<S: Spout> SpoutTask<S> {
         }
         self.run.lost += lost;
         self.run.restarts += 1;
+        self.book();
+        (self.failed, self.given_up) = (0, 0);
         self.opened = false;
         match self.restart.after_panic(env.now_ns) {
             0 => self.open_anew(env),
@@ -464,6 +481,8 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
         task.executed += std::mem::take(&mut self.run.calls);
         task.emitted += std::mem::take(&mut self.run.emitted);
         task.acked += std::mem::take(&mut self.run.acked);
+        self.failed += self.run.failed + self.run.timed_out;
+        task.given_up += self.run.lost;
         task.failed += std::mem::take(&mut self.run.failed);
         task.timed_out += std::mem::take(&mut self.run.timed_out);
         task.lost += std::mem::take(&mut self.run.lost);
@@ -472,10 +491,13 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
 
     fn book(&mut self) {
         self.book_counts();
+        let given_up = self.given_up();
+        let more_given_up = given_up.saturating_sub(std::mem::replace(&mut self.given_up, given_up));
         self.run.record_same();
         let run = std::mem::take(&mut self.run);
         let mut metrics = self.metrics.tasks();
         let task = &mut metrics[usize::from(self.index)];
+        task.given_up += more_given_up;
         task.restarts += run.restarts;
         task.busy_ns += run.busy_ns;
         task.complete.merge(&run.complete);

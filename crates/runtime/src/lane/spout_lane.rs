@@ -189,11 +189,12 @@ impl SpoutLane {
         let cell = &mut self.cells[index];
         let Chain { nodes, run: Run { heads, clock, .. }, acks, .. } = &mut self.chain;
         let head = &mut nodes[0];
-        head.metrics.set_running_since(began);
+        head.metrics.run_begins(began);
         let mut env = SpoutEnv { outputs: &mut head.outputs, heads, acks, clock, now_ns: began };
         let watermark = cell.next(&mut env);
-        head.metrics.set_running_since(0);
         let ended = self.chain.spout_called(began);
+        self.chain.nodes[0].metrics.run_ends(ended);
+        let cell = &mut self.cells[index];
         cell.add_busy_ns(ended - began);
         cell.book_counts();
         // A task that is done holds nobody up. What it said last still comes first: windows that it ends are ended one by one.

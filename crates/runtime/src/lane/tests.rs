@@ -218,6 +218,7 @@ fn schema() -> Arc<Schema> {
 fn echo(index: u16, edges: Vec<Edge>, chained: Vec<usize>) -> Node {
     let component = ComponentId::from("b");
     let info = TaskInfo {
+        directory: [].into(),
         keying: Arc::new(Keying::No(NotKeyed::Spout { component: component.clone() })),
         component,
         task: TaskId::new(index + 1),
@@ -227,10 +228,11 @@ fn echo(index: u16, edges: Vec<Edge>, chained: Vec<usize>) -> Node {
         streams: Arc::from([]),
         tracked: false,
     };
+    let component_id = info.component.clone();
     let stream = OutStream::new(schema(), false, edges, chained);
     let outputs = Outputs::new(vec![stream], EdgeIds::new(1), false, [info.task].into());
     let cell = TaskCell::new(info, Box::new(Echo), StateStore::new(1, 1));
-    Node::new(index, vec![cell], outputs, None, (NodeMetrics::new(1), UserMetrics::default()))
+    Node::new((component_id, index), vec![cell], outputs, None, (NodeMetrics::new(1), UserMetrics::default()))
 }
 
 fn numbers(sender: u16, n: i64, mark: Option<Mark>) -> Batch {

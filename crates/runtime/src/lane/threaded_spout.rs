@@ -45,6 +45,8 @@ struct Shared<Id> {
     /// Bounded by the roots pending, and a few.
     orders: VecDeque<Order<Id>>,
     made: VecDeque<Made<Id>>,
+    /// What the spout said last of the rows it has given up.
+    given_up: Option<u64>,
 }
 
 struct Link<Id> {
@@ -98,7 +100,7 @@ pub struct ThreadedSpout<S: Spout> {
 impl<S: Spout> ThreadedSpout<S> {
     /// A stand-in for the spout that `make` makes.
     pub fn new(make: MakeSpout<S>, owner: Owner) -> Self {
-        let shared = Shared { orders: VecDeque::new(), made: VecDeque::new() };
+        let shared = Shared { orders: VecDeque::new(), made: VecDeque::new(), given_up: None };
         let link = Arc::new(Link { shared: Mutex::new(shared), changed: Condvar::new() });
         Self { make, owner, link, rest: None, ids: Vec::new() }
     }
@@ -209,6 +211,10 @@ impl<S: Spout> Spout for ThreadedSpout<S> {
     fn close(&mut self) {
         self.link.order(Order::Close);
     }
+
+    fn given_up(&self) -> Option<u64> {
+        self.link.lock().given_up
+    }
 }
 
 impl<S: Spout> Drop for ThreadedSpout<S> {
@@ -265,6 +271,10 @@ impl<S: Spout> Thread<S> {
         let Some(mut spout) = spout else { return };
         if self.work(&mut spout) {
             self.user(&mut spout, S::close);
+            // The lane has asked for the last time.
+            let before = self.link.lock().given_up.unwrap_or_default();
+            let more = spout.given_up().map_or(0, |now| now.saturating_sub(before));
+            self.owner.metrics.tasks()[usize::from(self.owner.index)].given_up += more;
         }
         // A broken instance may panic once more when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(spout)));
@@ -286,6 +296,9 @@ impl<S: Spout> Thread<S> {
             let panicked = made.panic.is_some();
             pause = self.pause_after(&made.outcome);
             self.link.lock().made.push_back(made);
+            if !panicked {
+                self.tell_given_up(spout);
+            }
             self.lane.wake();
             if panicked {
                 return false;
@@ -317,6 +330,7 @@ impl<S: Spout> Thread<S> {
                     return Work::End;
                 }
                 self.follow(spout, active, order);
+                self.tell_given_up(spout);
                 continue;
             }
             let now_ns = self.clock.now_ns();
@@ -344,6 +358,11 @@ impl<S: Spout> Thread<S> {
                 drop(changed.wait(shared).unwrap_or_else(PoisonError::into_inner));
             }
         }
+    }
+
+    fn tell_given_up(&self, spout: &S) {
+        let given_up = spout.given_up();
+        self.link.lock().given_up = given_up;
     }
 
     fn follow(&self, spout: &mut S, active: &mut bool, order: Order<S::Id>) {

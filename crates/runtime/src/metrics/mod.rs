@@ -74,6 +74,8 @@ pub struct TaskMetrics {
     pub timed_out: u64,
     /// For a spout: roots lost with a task.
     pub lost: u64,
+    /// For a spout: roots that failed, timed out or were lost and aren't emitted again: all of them, unless the spout replays.
+    pub given_up: u64,
     /// For a spout: roots pending.
     pub pending: u64,
     /// For a spout: since when the oldest root is pending, in nanoseconds of the process's clock.
@@ -99,6 +101,8 @@ pub struct NodeMetrics {
     blocked_ns: std::sync::atomic::AtomicU64,
     /// When the run under way began, or 0.
     running_since_ns: std::sync::atomic::AtomicU64,
+    /// The longest run that has ended and wasn't looked at yet, of those worth a look.
+    held_ns: std::sync::atomic::AtomicU64,
     /// When the call under way on a blocking spout's own thread began, or 0.
     thread_since_ns: std::sync::atomic::AtomicU64,
 }
@@ -125,9 +129,28 @@ impl NodeMetrics {
         self.blocked_ns.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Says that a run begins, or ends with 0.
-    pub fn set_running_since(&self, ns: u64) {
-        self.running_since_ns.store(ns, std::sync::atomic::Ordering::Relaxed);
+    /// Says that a run begins.
+    pub fn run_begins(&self, now_ns: u64) {
+        self.running_since_ns.store(now_ns, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Says that the run under way has ended. A long one is kept until it is looked at.
+    #[inline]
+    pub fn run_ends(&self, now_ns: u64) {
+        /// A stretch of rows takes a hundredth of this.
+        const WORTH_A_LOOK_NS: u64 = 10_000_000;
+        let Some(since_ns) = self.running_since() else { return };
+        self.running_since_ns.store(0, std::sync::atomic::Ordering::Relaxed);
+        let took_ns = now_ns.saturating_sub(since_ns);
+        if took_ns >= WORTH_A_LOOK_NS {
+            self.held_ns.fetch_max(took_ns, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// The longest run since this was last asked, the one under way included; 0 if none was worth a look.
+    pub fn take_held_ns(&self, now_ns: u64) -> u64 {
+        let ended = self.held_ns.swap(0, std::sync::atomic::Ordering::Relaxed);
+        ended.max(self.running_since().map_or(0, |since| now_ns.saturating_sub(since)))
     }
 
     /// Says that a call begins on a blocking spout's own thread, or ends with 0.
@@ -144,5 +167,26 @@ impl NodeMetrics {
     /// When the run under way began, in nanoseconds of the process's clock; `None` between runs.
     pub fn running_since(&self) -> Option<u64> {
         Some(self.running_since_ns.load(std::sync::atomic::Ordering::Relaxed)).filter(|ns| *ns != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_is_told_once_whether_it_is_over_or_not() {
+        const MS: u64 = 1_000_000;
+        let metrics = NodeMetrics::default();
+        for (from, to) in [(100, 160), (200, 220), (300, 301)] {
+            metrics.run_begins(from * MS);
+            metrics.run_ends(to * MS);
+        }
+        assert_eq!(metrics.take_held_ns(400 * MS), 60 * MS, "the longest that has ended");
+        assert_eq!(metrics.take_held_ns(500 * MS), 0);
+        metrics.run_begins(500 * MS);
+        assert_eq!(metrics.take_held_ns(570 * MS), 70 * MS, "the one under way");
+        metrics.run_ends(580 * MS);
+        assert_eq!(metrics.take_held_ns(600 * MS), 80 * MS);
     }
 }

@@ -98,6 +98,7 @@ impl TaskMetrics {
         self.failed += other.failed;
         self.timed_out += other.timed_out;
         self.lost += other.lost;
+        self.given_up += other.given_up;
         self.pending += other.pending;
         self.oldest_pending_ns = [self.oldest_pending_ns, other.oldest_pending_ns].into_iter().flatten().min();
         self.busy_ns += other.busy_ns;

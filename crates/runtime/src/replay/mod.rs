@@ -18,7 +18,7 @@ use crate::api::{
     Declarer, EmitError, Failure, Next, Result, Sink, Spout, SpoutCollector, SpoutContext, SpoutWaker, StreamHandle,
 };
 use crate::clock::Clock;
-use crate::lane::{Due, Emits};
+use crate::lane::{Due, Emits, Emitted};
 use held::HeldMarks;
 use inner::{Inner, caught};
 
@@ -47,6 +47,8 @@ pub struct Replay<S: Spout> {
     ids: Vec<Option<S::Id>>,
     emits: Emits,
     made: Vec<Made<S::Id>>,
+    /// Rows given up.
+    given_up: u64,
 }
 
 /// What is known once the spout is open.
@@ -62,6 +64,8 @@ struct Place {
 /// A row that isn't settled.
 struct Kept<Id> {
     stream: StreamHandle,
+    /// The receiver that was named.
+    to: Option<TaskId>,
     values: Box<[Value]>,
     id: Option<Id>,
     instance: u64,
@@ -71,6 +75,8 @@ struct Kept<Id> {
 /// A row that the inner spout has just emitted.
 struct Made<Id> {
     stream: StreamHandle,
+    /// The receiver that was named.
+    to: Option<TaskId>,
     values: Box<[Value]>,
     id: Option<Id>,
 }
@@ -93,6 +99,7 @@ impl<S: Spout> Replay<S> {
             ids: Vec::new(),
             emits: Emits::default(),
             made: Vec::new(),
+            given_up: 0,
         }
     }
 
@@ -120,7 +127,7 @@ impl<S: Spout> Replay<S> {
         while out.room() > 0
             && let Some((id, row)) = self.queue.due(now_ns)
         {
-            out.emit_on_with(row.stream, id, &*row.values);
+            out.emit_row_to(row.stream, row.to, &*row.values, Some(id));
             any = true;
         }
         any
@@ -163,12 +170,12 @@ impl<S: Spout> Replay<S> {
     /// Takes the rows that were just emitted, if all of them fit their streams: a row is kept only if it can be emitted.
     fn check(&mut self) -> Result {
         let streams = self.place.as_ref().map_or(&[][..], |place| &place.streams);
-        for ((stream, fields, values), id) in self.emits.drain().zip(self.ids.drain(..)) {
+        for (Emitted { stream, fields, to, values }, id) in self.emits.drain().zip(self.ids.drain(..)) {
             let Some((schema, direct)) = streams.get(stream.index()) else {
                 return Err(EmitError::NoSuchStream { stream: stream.index() }.into());
             };
-            if *direct {
-                return Err(EmitError::Directness { stream: schema.stream().to_string(), direct: true }.into());
+            if *direct != to.is_some() {
+                return Err(EmitError::Directness { stream: schema.stream().to_string(), direct: *direct }.into());
             }
             if let Some(fields) = fields.filter(|fields| !schema.matches(fields)) {
                 return Err(EmitError::other_fields(schema, fields).into());
@@ -176,7 +183,7 @@ impl<S: Spout> Replay<S> {
             if values.len() != schema.fields().len() {
                 return Err(EmitError::wrong_width(schema, values.len()).into());
             }
-            self.made.push(Made { stream, values, id });
+            self.made.push(Made { stream, to, values, id });
         }
         Ok(())
     }
@@ -184,15 +191,15 @@ impl<S: Spout> Replay<S> {
     fn keep(&mut self, out: &mut SpoutCollector<'_, ReplayId>) {
         let tracked = self.is_tracked();
         let instance = self.inner.instance();
-        for Made { stream, values, id } in self.made.drain(..) {
+        for Made { stream, to, values, id } in self.made.drain(..) {
             if !tracked {
-                out.emit_on(stream, Vec::from(values));
+                out.emit_row_to(stream, to, Vec::from(values), None);
                 continue;
             }
             let copy = values.clone();
             let epoch = self.held.row();
-            let replay = self.queue.keep(Kept { stream, values, id, instance, epoch });
-            out.emit_on_with(stream, replay, Vec::from(copy));
+            let replay = self.queue.keep(Kept { stream, to, values, id, instance, epoch });
+            out.emit_row_to(stream, to, Vec::from(copy), Some(replay));
         }
     }
 
@@ -230,6 +237,7 @@ impl<S: Spout> Replay<S> {
     }
 
     fn give_up(&mut self, row: Kept<S::Id>, failures: u32, why: Undelivered) {
+        self.given_up += 1;
         if let Some(id) = row.id {
             let kind = match why {
                 Undelivered::GivenUp(kind) => kind,
@@ -282,6 +290,10 @@ fn log(letter: &DeadLetter) {
 
 impl<S: Spout> Spout for Replay<S> {
     type Id = ReplayId;
+
+    fn given_up(&self) -> Option<u64> {
+        Some(self.given_up)
+    }
 
     fn declare(&self, streams: &mut Declarer) {
         self.inner.spout().declare(streams);

@@ -11,7 +11,7 @@ use squall_engine::plan::{Lane, Place as LanePlace, Plan};
 use squall_engine::shuffle::Dealer;
 use squall_engine::state::StateStore;
 use squall_types::topology::{Component, Config, Delivery, Execution, Grouping, Input, Kind};
-use squall_types::{Batch, Schema, TaskId};
+use squall_types::{Batch, ComponentId, Schema, TaskId};
 use tokio::sync::watch;
 
 use super::options::Options;
@@ -69,6 +69,7 @@ pub struct Assembler<'a> {
     places: BTreeMap<TaskId, (usize, usize, usize)>,
     user_metrics: Vec<UserMetrics>,
     configs: Vec<Arc<Config>>,
+    directory: Arc<[(ComponentId, Box<[TaskId]>)]>,
     seed: u64,
     running: watch::Receiver<()>,
 }
@@ -94,7 +95,10 @@ impl<'a> Assembler<'a> {
         inlets.iter().for_each(|inlet| control.enlist(inlet.notify()));
         let acks = ack_routes(plan, &inlets, usize::from(topology.task_count()));
         let configs = topology.components().iter().map(|component| Arc::new(settings(program, component)));
+        let tasks_of =
+            |(index, component): (usize, &Component)| (component.id.clone(), topology.tasks_of(index).iter().collect());
         Self {
+            directory: topology.components().iter().enumerate().map(tasks_of).collect(),
             configs: configs.collect(),
             user_metrics: topology.components().iter().map(|_| UserMetrics::default()).collect(),
             places: plan.places(),
@@ -170,6 +174,7 @@ impl<'a> Assembler<'a> {
             task,
             index: tasks.position(task).map_or(0, usize::from),
             tasks: usize::from(tasks.count()),
+            directory: self.directory.clone(),
             config: self.configs[component].clone(),
             streams: topology.component(component).streams.clone().into(),
             keying: Arc::new(topology.keying(component)),
@@ -194,7 +199,8 @@ impl<'a> Assembler<'a> {
             })
         });
         let number = u16::try_from(at).expect("a lane has fewer nodes than the topology components");
-        let node = Node::new(number, cells.collect(), outputs, factory.clone(), (metrics.clone(), user));
+        let id = self.program.topology.component(part.component).id.clone();
+        let node = Node::new((id, number), cells.collect(), outputs, factory.clone(), (metrics.clone(), user));
         Ok((node, NodeEntry { component: part.component, tasks: part.tasks.clone(), metrics, chained: at > 0 }))
     }
 

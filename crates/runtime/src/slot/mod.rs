@@ -49,6 +49,8 @@ pub struct Books {
     pub timed_out: u64,
     /// Roots lost with a task.
     pub lost: u64,
+    /// Roots of those that failed, timed out or were lost which no spout emits again.
+    pub given_up: u64,
     /// Roots still pending.
     pub left: u64,
     /// Time was up, or nobody waited, before everything in flight was done. Without tracking this alone tells.
@@ -67,6 +69,7 @@ impl Books {
             failed: spouts.failed,
             timed_out: spouts.timed_out,
             lost: spouts.lost,
+            given_up: spouts.given_up,
             left: spouts.pending,
             cut_short: false,
             hung: Vec::new(),

@@ -123,15 +123,15 @@ impl Registry {
         self.running().into_iter().filter(is_bolt).collect()
     }
 
-    /// Components that hold a core with others for longer than this, in nanoseconds: which, and for how long.
-    pub fn stuck(&self, longer_than_ns: u64) -> Vec<(ComponentId, u64)> {
+    /// Components that share a core and have held it for longer than this, in nanoseconds, since this was last asked: which,
+    /// and for how long.
+    pub fn take_stuck(&self, longer_than_ns: u64) -> Vec<(ComponentId, u64)> {
         let now_ns = self.clock.now_ns();
         let nodes = self.lanes.iter().flat_map(|lane| &lane.nodes);
         let shares = |node: &&NodeEntry| self.topology.component(node.component).execution != Execution::Blocking;
-        let running =
-            nodes.filter(shares).filter_map(|node| node.metrics.running_since().map(|since| (node.component, since)));
-        running
-            .map(|(component, since)| (component, now_ns.saturating_sub(since)))
+        nodes
+            .filter(shares)
+            .map(|node| (node.component, node.metrics.take_held_ns(now_ns)))
             .filter(|(_, ns)| *ns > longer_than_ns)
             .map(|(component, ns)| (self.topology.component(component).id.clone(), ns))
             .collect()

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use squall_engine::plan::Place;
+use squall_types::ComponentId;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -24,8 +25,7 @@ pub struct Threads {
     threads: Vec<JoinHandle<()>>,
     /// Closed once all threads have let go of it.
     running: watch::Sender<()>,
-    /// Dropping it ends the watcher.
-    watcher: Option<std_mpsc::Sender<()>>,
+    watcher: Option<Watcher>,
 }
 
 impl Threads {
@@ -64,17 +64,17 @@ impl Threads {
         for (number, lane) in blocking.into_iter().enumerate() {
             threads.push(drive(format!("squall-blocking-{number}"), vec![lane], running.subscribe())?);
         }
-        let watcher = Some(watch_lanes(registry.clone(), stuck_after)?);
+        let watcher = Some(Watcher::start(registry.clone(), stuck_after)?);
         Ok(Self { here: JoinSet::new(), threads, running, watcher })
     }
 
     /// Waits for all to end, but no longer than this. Says whether they did.
     pub async fn end(&mut self, grace: Duration) -> bool {
-        self.watcher = None;
         let here = log_panics(&mut self.here);
         if tokio::time::timeout(grace, async { tokio::join!(here, self.running.closed()) }).await.is_err() {
             return false;
         }
+        self.watcher = None;
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the slot panicked: this is a defect of Squall");
@@ -120,25 +120,46 @@ fn drive(name: String, lanes: Vec<LaneFuture>, running: watch::Receiver<()>) -> 
     thread.map_err(StartError::NoThread)
 }
 
-/// Names components that hold their core, on a thread that they can't stop.
-fn watch_lanes(registry: Arc<Registry>, stuck_after: Duration) -> Result<std_mpsc::Sender<()>, StartError> {
-    const LOOK: Duration = Duration::from_millis(100);
-    let (alive, ended) = std_mpsc::channel::<()>();
-    let longer_than = u64::try_from(stuck_after.as_nanos()).unwrap_or(u64::MAX);
-    let watch = move || {
-        let mut named = BTreeSet::new();
-        while let Err(std_mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(LOOK) {
-            for (component, ns) in registry.stuck(longer_than) {
-                if named.insert(component.clone()) {
-                    tracing::warn!(
-                        component = %component,
-                        held_ms = ns / 1_000_000,
-                        "holds its core: declare it as blocking, so that it gets a thread of its own"
-                    );
-                }
+/// Names components that hold their core, on a thread that they can't stop. Ends when it is dropped, after a last look.
+struct Watcher {
+    alive: Option<std_mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watcher {
+    fn start(registry: Arc<Registry>, stuck_after: Duration) -> Result<Self, StartError> {
+        const LOOK: Duration = Duration::from_millis(100);
+        let (alive, ended) = std_mpsc::channel::<()>();
+        let longer_than = u64::try_from(stuck_after.as_nanos()).unwrap_or(u64::MAX);
+        let watch = move || {
+            let mut named = BTreeSet::new();
+            while let Err(std_mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(LOOK) {
+                name_stuck(&registry, longer_than, &mut named);
             }
+            name_stuck(&registry, longer_than, &mut named);
+        };
+        let thread = std::thread::Builder::new().name("squall-watch".to_owned()).spawn(watch);
+        Ok(Self { alive: Some(alive), thread: Some(thread.map_err(StartError::NoThread)?) })
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.alive = None;
+        // It runs nobody's code, so it ends at once.
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Names each component once.
+fn name_stuck(registry: &Registry, longer_than_ns: u64, named: &mut BTreeSet<ComponentId>) {
+    for (component, ns) in registry.take_stuck(longer_than_ns) {
+        if named.insert(component.clone()) {
+            tracing::warn!(
+                component = %component,
+                held_ms = ns / 1_000_000,
+                "holds its core: declare it as blocking, so that it gets a thread of its own"
+            );
         }
-    };
-    std::thread::Builder::new().name("squall-watch".to_owned()).spawn(watch).map_err(StartError::NoThread)?;
-    Ok(alive)
+    }
 }

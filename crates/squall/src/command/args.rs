@@ -14,15 +14,15 @@ Ctrl-C and SIGTERM drain: spouts stop, and what is in flight has until --drain-t
 The last line on stderr says what was acked, failed and left.
 
 Exit codes:
-  0  it ended by itself or was drained, and nothing was left
-  1  it couldn't start, or roots, rows or hung components were left behind
+  0  it ended by itself or was drained; nothing was left, and no root failed for good
+  1  it couldn't start; or roots failed and weren't emitted again; or roots, rows or hung components were left behind
   2  the command line is wrong";
 
 /// What a topology's program is told.
 #[derive(Debug, Parser)]
 #[command(after_help = EXIT_CODES, disable_version_flag = true)]
 pub struct Args {
-    /// Prints the topology as JSON, with what is chained on these cores, and ends
+    /// Prints the topology as JSON, with what may be chained and what is on these cores, and ends
     #[arg(long)]
     pub describe: bool,
     /// Executors of a component
@@ -46,7 +46,7 @@ pub struct Args {
     /// How long a drain may take
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10s")]
     pub drain_timeout: Duration,
-    /// Shows a table of all components on stderr, this often
+    /// Shows a table of all components on stderr, this often, and once at the end
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub metrics_every: Option<Duration>,
     /// The least severe messages to log

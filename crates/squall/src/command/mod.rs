@@ -16,7 +16,8 @@ pub use describe::describe;
 
 use self::args::{Args, Level};
 use self::table::Table;
-use self::talk::{CommandError, Remainder, errors};
+use self::talk::CommandError;
+pub(crate) use self::talk::{Remainder, errors};
 use crate::TopologyBuilder;
 use crate::run::{Outcome, Runner};
 
@@ -24,7 +25,7 @@ use crate::run::{Outcome, Runner};
 ///
 /// Run by hand it runs the topology on this machine, until it ends by itself or Ctrl-C drains it; `--describe` prints it as JSON,
 /// and `--help` lists the rest. What it returns is the process's exit code: 0 if the topology ended or was drained with nothing
-/// left, 1 if it couldn't start or something was left behind, 2 if the command line is wrong. Where components hang past the
+/// left and no root given up, 1 if it couldn't start, something was left behind, or roots failed for good, 2 if the command line is wrong. Where components hang past the
 /// drain, the process is ended from here.
 pub fn main(topology: TopologyBuilder) -> ExitCode {
     let name = topology.topology().name.to_string();
@@ -55,15 +56,19 @@ fn act(mut topology: TopologyBuilder, args: &Args) -> Result<ExitCode, CommandEr
         return print(&describe(&program, options.cores));
     }
     log(args.log);
+    let mut table = Table::default();
     let mut runner = Runner::new(program).options(options).drain_timeout(args.drain_timeout);
     if let Some(time) = args.run_for {
         runner = runner.run_for(time);
     }
     if let Some(every) = args.metrics_every {
-        let mut table = Table::default();
-        runner = runner.every(every, move |progress| eprint!("{}", table.next(progress.snapshot)));
+        runner = runner.every(every, |progress| eprint!("{}", table.next(progress.snapshot)));
     }
-    Ok(end(&runner.run()?))
+    let outcome = runner.run()?;
+    if args.metrics_every.is_some() {
+        eprint!("{}", table.next(&outcome.last));
+    }
+    Ok(end(&outcome))
 }
 
 fn print(description: &serde_json::Value) -> Result<ExitCode, CommandError> {
@@ -88,14 +93,9 @@ fn log(level: Level) {
 
 /// Says how it ended, the books last.
 fn end(outcome: &Outcome) -> ExitCode {
-    for component in &outcome.last.components {
-        eprint!("{}", errors(component).unwrap_or_default());
-    }
-    for remainder in Remainder::of(&outcome.books) {
-        eprint!("{}", remainder.report());
-    }
+    eprint!("{}", outcome.report());
     eprintln!("{outcome}");
-    let code = ExitCode::from(u8::from(!outcome.is_whole()));
+    let code = ExitCode::from(u8::from(!outcome.is_success()));
     if !outcome.books.hung.is_empty() {
         leave();
     }

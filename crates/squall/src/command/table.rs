@@ -6,46 +6,82 @@ use squall_runtime::metrics::{ComponentSnapshot, Latency, LatencySnapshot, Snaps
 
 use crate::run::Grouped;
 
-const HEADINGS: [&str; 10] =
-    ["component", "tasks", "emitted", "acked", "failed", "execute", "process", "complete", "queue", "capacity"];
+/// The widest line: blocks of columns go one below the other where there are more.
+const WIDTH: usize = 100;
 
-/// Writes tables, one after another. Counts and latencies are since the start, p50/p99; capacity is since the last table.
+/// Writes tables, one after another. Counts, times and latencies are since the start, latencies as p50/p99; capacity is since the
+/// last table. Columns in which there is nothing to tell are left out.
 #[derive(Debug, Default)]
 pub struct Table {
     before: Option<Snapshot>,
 }
 
+/// A column: its heading, and a cell a component.
+struct Column {
+    heading: &'static str,
+    cells: Vec<String>,
+}
+
 impl Table {
     /// The table of these figures.
     pub fn next(&mut self, now: &Snapshot) -> String {
-        let mut rows = vec![HEADINGS.map(str::to_owned)];
-        for component in &now.components {
+        let between_ns = now.at_ns - self.before.as_ref().map_or(0, |before| before.at_ns);
+        let mut columns = counts(now);
+        columns.extend(times(now));
+        let capacity = now.components.iter().map(|component| {
             let before = self.before.as_ref().and_then(|before| before.component(component.id.as_str()));
-            let between_ns = now.at_ns - self.before.as_ref().map_or(0, |before| before.at_ns);
-            rows.push(row(component, before, between_ns));
-        }
+            let idle = ComponentSnapshot { total: Default::default(), ..component.clone() };
+            format!("{:.0}%", component.capacity_since(before.unwrap_or(&idle), between_ns) * 100.0)
+        });
+        columns.push(Column { heading: "capacity", cells: capacity.collect() });
         self.before = Some(now.clone());
-        aligned(&rows)
+        let ids = now.components.iter().map(|component| component.id.to_string()).collect();
+        blocks(&Column { heading: "component", cells: ids }, columns, WIDTH)
     }
 }
 
-fn row(component: &ComponentSnapshot, before: Option<&ComponentSnapshot>, between_ns: u64) -> [String; 10] {
-    let total = &component.total;
-    let failed = total.failed + total.timed_out + total.lost;
-    let idle = ComponentSnapshot { total: Default::default(), ..component.clone() };
-    let capacity = component.capacity_since(before.unwrap_or(&idle), between_ns);
-    [
-        component.id.to_string(),
-        component.tasks.len().to_string(),
-        Grouped(total.emitted).to_string(),
-        Grouped(total.acked).to_string(),
-        Grouped(failed).to_string(),
-        latency(&total.execute),
-        latency(&total.process),
-        latency(&total.complete),
-        queue(component),
-        format!("{:.0}%", capacity * 100.0),
-    ]
+/// The counts. Those of what should not happen are shown once it has.
+fn counts(now: &Snapshot) -> Vec<Column> {
+    type Of = fn(&ComponentSnapshot) -> u64;
+    let figures: [(&'static str, bool, Of); 10] = [
+        ("tasks", true, |component| component.tasks.len() as u64),
+        ("emitted", true, |component| component.total.emitted),
+        ("transferred", true, |component| component.total.transferred),
+        ("acked", true, |component| component.total.acked),
+        ("pending", false, |component| component.total.pending),
+        ("failed", false, |component| component.total.failed),
+        ("timed-out", false, |component| component.total.timed_out),
+        ("lost", false, |component| component.total.lost),
+        ("errors", false, |component| component.total.errors.failures + component.total.errors.panics),
+        ("restarts", false, |component| component.total.restarts),
+    ];
+    let shown = figures.into_iter().filter(|(_, always, of)| *always || now.components.iter().any(|it| of(it) > 0));
+    shown
+        .map(|(heading, _, of)| {
+            let cells = now.components.iter().map(|component| Grouped(of(component)).to_string()).collect();
+            Column { heading, cells }
+        })
+        .collect()
+}
+
+/// Latencies, queues, and how long a component has waited for receivers with room.
+fn times(now: &Snapshot) -> Vec<Column> {
+    let blocked = |component: &ComponentSnapshot| match component.lanes.iter().map(|lane| lane.blocked_ns).sum() {
+        0 => "-".to_owned(),
+        ns => time(ns),
+    };
+    let column = |heading, cell: &dyn Fn(&ComponentSnapshot) -> String| Column {
+        heading,
+        cells: now.components.iter().map(cell).collect(),
+    };
+    let columns = [
+        column("execute", &|component| latency(&component.total.execute)),
+        column("process", &|component| latency(&component.total.process)),
+        column("complete", &|component| latency(&component.total.complete)),
+        column("queue", &queue),
+        column("blocked", &blocked),
+    ];
+    columns.into_iter().filter(|column| column.cells.iter().any(|cell| cell != "-")).collect()
 }
 
 /// How full the component's inboxes are. A spout has none for rows, and a chained bolt none of its own.
@@ -79,24 +115,44 @@ fn time(ns: u64) -> String {
     )
 }
 
-/// Columns of equal width, the first to the left and the others to the right.
-fn aligned(rows: &[[String; 10]]) -> String {
-    let mut widths = [0; 10];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.len().max(*width);
-        }
-    }
+/// The columns beside the first, which is to the left of each block, with so many characters a line at most.
+fn blocks(first: &Column, columns: Vec<Column>, width: usize) -> String {
     let mut text = String::new();
-    for row in rows {
-        let (first, others) = row.split_first().expect("a row has ten cells");
-        write!(text, "{first:<width$}", width = widths[0]).expect("a string takes all text");
-        for (cell, width) in others.iter().zip(&widths[1..]) {
-            write!(text, "  {cell:>width$}").expect("a string takes all text");
+    let mut block: Vec<Column> = Vec::new();
+    let mut used = first.width();
+    for column in columns {
+        let more = column.width() + 2;
+        if used + more > width && !block.is_empty() {
+            write_block(first, &block, &mut text);
+            block.clear();
+            used = first.width();
+        }
+        used += more;
+        block.push(column);
+    }
+    write_block(first, &block, &mut text);
+    text
+}
+
+fn write_block(first: &Column, others: &[Column], text: &mut String) {
+    for line in 0..=first.cells.len() {
+        write!(text, "{:<width$}", first.line(line), width = first.width()).expect("a string takes all text");
+        for column in others {
+            write!(text, "  {:>width$}", column.line(line), width = column.width()).expect("a string takes all text");
         }
         text.push('\n');
     }
-    text
+}
+
+impl Column {
+    fn width(&self) -> usize {
+        self.cells.iter().map(String::len).fold(self.heading.len(), usize::max)
+    }
+
+    /// Its heading, or the cell of a component, from 1.
+    fn line(&self, line: usize) -> &str {
+        line.checked_sub(1).map_or(self.heading, |cell| &self.cells[cell])
+    }
 }
 
 #[cfg(test)]
@@ -122,10 +178,13 @@ mod tests {
         }
     }
 
+    fn cells(text: &str) -> Vec<Vec<&str>> {
+        text.lines().map(|line| line.split_whitespace().collect()).collect()
+    }
+
     #[test]
-    fn every_component_has_a_row_and_columns_line_up() {
-        let mut spout =
-            TaskMetrics { emitted: 12_345, acked: 12_000, failed: 1, timed_out: 2, lost: 3, ..Default::default() };
+    fn every_component_has_a_row_and_what_there_is_nothing_to_tell_of_has_no_column() {
+        let mut spout = TaskMetrics { emitted: 12_345, transferred: 12_345, acked: 12_345, ..Default::default() };
         spout.complete.record(1_000_000, 99);
         let bolt = TaskMetrics { busy_ns: 500, ..Default::default() };
         let components = vec![
@@ -134,14 +193,50 @@ mod tests {
             component("split", false, bolt, vec![lane(true, 0)]),
         ];
         let text = Table::default().next(&Snapshot { at_ns: 1_000, components });
-        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines[0], HEADINGS);
-        assert_eq!(lines[1][..5], ["posts", "1", "12,345", "12,000", "6"]);
-        assert_eq!(lines[1][8], "-");
-        assert!(lines[1][7].ends_with("ms") || lines[1][7].ends_with("us"), "{text}");
-        assert_eq!(lines[2][8..], ["12%", "50%"]);
-        assert_eq!(lines[3][8], "chained");
+        let lines = cells(&text);
+        let headings = ["component", "tasks", "emitted", "transferred", "acked", "complete", "queue", "capacity"];
+        assert_eq!(lines[0], headings);
+        assert_eq!(lines[1][..5], ["posts", "1", "12,345", "12,345", "12,345"]);
+        assert!(lines[1][5].ends_with("ms") || lines[1][5].ends_with("us"), "{text}");
+        assert_eq!((lines[1][6], &lines[2][6..], lines[3][6]), ("-", &["12%", "50%"][..], "chained"));
         assert!(text.lines().all(|line| line.len() == text.lines().next().unwrap().len()), "{text}");
+    }
+
+    #[test]
+    fn what_went_wrong_is_told_apart_and_lines_stay_short() {
+        let mut spout = TaskMetrics {
+            emitted: 123_456_789_012,
+            transferred: 123_456_789_012,
+            acked: 123_456_000_000,
+            pending: 65_536,
+            failed: 1,
+            timed_out: 2,
+            lost: 3,
+            ..Default::default()
+        };
+        spout.complete.record(1_000_000, 99);
+        let mut bolt = TaskMetrics { restarts: 5, ..Default::default() };
+        (bolt.errors.failures, bolt.errors.panics) = (6, 1);
+        bolt.execute.record(1_500, 1);
+        bolt.process.record(2_500_000, 1);
+        let blocked = LaneSnapshot { blocked_ns: 1_500_000_000, ..lane(false, 0) };
+        let components = vec![
+            component("posts", true, spout, vec![blocked]),
+            component("a-bolt-with-a-long-name", false, bolt, vec![lane(false, 0)]),
+        ];
+        let text = Table::default().next(&Snapshot { at_ns: 1_000, components });
+        assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
+        let lines = cells(&text);
+        // A block of columns after another, each with the components to its left.
+        let headed = |heading: &str, row: usize| {
+            let mut blocks = lines.chunks(3).filter(|block| block[0].contains(&heading));
+            let block = blocks.next().unwrap_or_else(|| panic!("no {heading} in\n{text}"));
+            block[row][block[0].iter().position(|cell| *cell == heading).unwrap()]
+        };
+        let spout = ["pending", "failed", "timed-out", "lost", "blocked"].map(|heading| headed(heading, 1));
+        assert_eq!(spout, ["65,536", "1", "2", "3", "1.5s"]);
+        assert_eq!(["errors", "restarts"].map(|heading| headed(heading, 2)), ["7", "5"]);
+        assert!(lines.iter().all(|line| ["component", "posts", "a-bolt-with-a-long-name"].contains(&line[0])));
     }
 
     #[test]

@@ -67,10 +67,16 @@ impl CommandError {
 #[derive(Debug, thiserror::Error)]
 pub enum Remainder {
     /// Something was still in flight.
-    #[error("{left} root(s) were still pending when the drain ended; rows in flight were dropped")]
+    #[error("{}", in_flight(*left))]
     InFlight {
         /// Roots.
         left: u64,
+    },
+    /// Roots failed, and no spout emits them again.
+    #[error("{given_up} root(s) failed, timed out or were lost, and were not emitted again")]
+    GivenUp {
+        /// Roots.
+        given_up: u64,
     },
     /// Threads couldn't be ended.
     #[error("still at work when the drain ended: {components}")]
@@ -86,7 +92,8 @@ impl Remainder {
         let in_flight = (books.cut_short || books.left > 0).then_some(Self::InFlight { left: books.left });
         let components = books.hung.iter().map(|id| format!("{:?}", id.as_str())).collect::<Vec<_>>().join(", ");
         let hung = (!books.hung.is_empty()).then_some(Self::Hung { components });
-        in_flight.into_iter().chain(hung).collect()
+        let given_up = (books.given_up > 0).then_some(Self::GivenUp { given_up: books.given_up });
+        given_up.into_iter().chain(in_flight).chain(hung).collect()
     }
 
     /// All that has to be said of it.
@@ -99,6 +106,11 @@ impl Remainder {
                 );
                 report(Code::new(3005), self, &next)
             }
+            Self::GivenUp { .. } => report(
+                Code::new(3007),
+                self,
+                "look at the components' errors above; squall::Replay, around the spout, emits what fails again",
+            ),
             Self::Hung { .. } => report(
                 Code::new(3006),
                 self,
@@ -108,18 +120,29 @@ impl Remainder {
     }
 }
 
-/// A component's errors on one line: how many, and the last. `None` if it had none.
+fn in_flight(left: u64) -> String {
+    match left {
+        0 => "rows in flight were dropped when the drain ended".to_owned(),
+        left => format!("{left} root(s) were still pending when the drain ended; rows in flight were dropped"),
+    }
+}
+
+/// A component's errors on one line: how many, and the last, with its backtrace below if there is one. `None` if it had none.
 pub fn errors(component: &ComponentSnapshot) -> Option<String> {
     let errors = &component.total.errors;
     let last = errors.last.as_deref()?;
     // A message may have lines of its own, and the books are found by theirs.
     let last = last.lines().collect::<Vec<_>>().join(" ");
-    Some(format!(
+    let mut text = format!(
         "{}: {} failures, {} panics, the last: {last}\n",
         component.id,
         Grouped(errors.failures),
         Grouped(errors.panics)
-    ))
+    );
+    for line in errors.backtrace.iter().flat_map(|backtrace| backtrace.lines()) {
+        push(&mut text, format_args!("    {line}\n"));
+    }
+    Some(text)
 }
 
 /// An error with its causes, and what to do next.
@@ -177,15 +200,22 @@ mod tests {
         component.total.errors =
             Errors { failures: 1_234, panics: 1, last: Some("left: 1\nright: 2".to_owned()), backtrace: None };
         assert_eq!(errors(&component).unwrap(), "work: 1,234 failures, 1 panics, the last: left: 1 right: 2\n");
+        component.total.errors.backtrace = Some("0: work\n  at work.rs:7".to_owned());
+        assert!(errors(&component).unwrap().ends_with("right: 2\n    0: work\n      at work.rs:7\n"));
     }
 
     #[test]
     fn what_is_left_is_said_and_hung_components_are_named() {
         assert!(Remainder::of(&Books::default()).is_empty());
         let hung = vec![ComponentId::from("count"), ComponentId::from("sink")];
-        let books = Books { left: 3, cut_short: true, hung, ..Books::default() };
+        let books = Books { left: 3, given_up: 2, cut_short: true, hung, ..Books::default() };
         let said: String = Remainder::of(&books).iter().map(Remainder::report).collect();
-        assert!(said.contains("error[SQ3005]: 3 root(s)"), "{said}");
+        assert!(said.contains("error[SQ3005]: 3 root(s) were still pending when"), "{said}");
+        assert!(said.contains("error[SQ3007]: 2 root(s) failed"), "{said}");
+        let untracked = Books { cut_short: true, ..Books::default() };
+        let said: String = Remainder::of(&untracked).iter().map(Remainder::report).collect();
+        assert!(said.starts_with("error[SQ3005]: rows in flight were dropped when the drain ended\n"), "{said}");
+        let said: String = Remainder::of(&books).iter().map(Remainder::report).collect();
         assert!(said.contains("error[SQ3006]: still at work when the drain ended: \"count\", \"sink\""), "{said}");
     }
 }

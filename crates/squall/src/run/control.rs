@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use squall_runtime::{Books, Monitor, Slot};
+use squall_types::topology::Delivery;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 
 use super::stops::Stops;
@@ -20,7 +21,7 @@ impl Runner<'_> {
             started = Slot::start(&self.program, &self.options) => started?,
             () = stops.next() => return Err(RunError::Interrupted),
         };
-        let mut watch = Watch::new(slot.monitor(), self.display);
+        let mut watch = Watch::new(slot.monitor(), topology.delivery, self.display);
         let cause = watch.during(run(&slot, &mut stops, self.run_for)).await;
         tracing::info!(?cause, timeout = ?self.drain_timeout, "draining; a second signal ends at once");
         watch.draining = Some(Instant::now());
@@ -57,13 +58,14 @@ async fn drain(slot: Slot, stops: &mut Stops, timeout: Duration) -> Option<Books
 /// Shows the figures while other things are waited for.
 struct Watch<'a> {
     monitor: Monitor,
+    delivery: Delivery,
     display: Option<(Interval, Show<'a>)>,
     began: Instant,
     draining: Option<Instant>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(monitor: Monitor, display: Option<(Duration, Show<'a>)>) -> Self {
+    fn new(monitor: Monitor, delivery: Delivery, display: Option<(Duration, Show<'a>)>) -> Self {
         let began = Instant::now();
         let display = display.map(|(every, show)| {
             let every = every.max(Duration::from_millis(1));
@@ -71,7 +73,7 @@ impl<'a> Watch<'a> {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
             (ticks, show)
         });
-        Self { monitor, display, began, draining: None }
+        Self { monitor, delivery, display, began, draining: None }
     }
 
     async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
@@ -103,6 +105,7 @@ impl<'a> Watch<'a> {
         let last = self.monitor.snapshot();
         let books = drained.unwrap_or_else(|| Books { cut_short: true, ..Books::of(&last) });
         let ran_for = self.began.elapsed();
-        Outcome { books, last, cause, ran_for, drained_in: self.draining.map_or(Duration::ZERO, |from| from.elapsed()) }
+        let drained_in = self.draining.map_or(Duration::ZERO, |from| from.elapsed());
+        Outcome { books, last, cause, ran_for, drained_in, delivery: self.delivery }
     }
 }

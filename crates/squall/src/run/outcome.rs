@@ -4,7 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use squall_runtime::Books;
+
 use squall_runtime::metrics::Snapshot;
+use squall_types::topology::Delivery;
+
+use crate::command::{Remainder, errors};
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +34,26 @@ pub struct Outcome {
     pub ran_for: Duration,
     /// How long the drain took.
     pub drained_in: Duration,
+    /// What was promised for each spout tuple: at most once the books know nothing of acks.
+    pub delivery: Delivery,
 }
 
 impl Outcome {
     /// Whether nothing was left behind: no root is pending, no row in flight, no component at work.
     pub fn is_whole(&self) -> bool {
         self.books.is_whole()
+    }
+
+    /// All that there is to say of what went wrong, to be shown before the last line: each component's errors, and what was given
+    /// up or left behind, with its cause and next step. Empty if nothing did.
+    pub fn report(&self) -> String {
+        let errors = self.last.components.iter().filter_map(errors);
+        errors.chain(Remainder::of(&self.books).iter().map(Remainder::report)).collect()
+    }
+
+    /// Whether all went well: nothing was left behind, and no root that failed was given up.
+    pub fn is_success(&self) -> bool {
+        self.is_whole() && self.books.given_up == 0
     }
 }
 
@@ -47,6 +65,17 @@ impl fmt::Display for Outcome {
             Cause::Finished => ("ended after", self.ran_for),
             Cause::TimeUp | Cause::Stopped => ("drained in", self.drained_in),
         };
+        if self.delivery == Delivery::AtMostOnce {
+            let bolts = self.last.components.iter().filter(|component| !component.is_spout);
+            let failed = bolts.map(|bolt| bolt.total.failed).sum();
+            return write!(
+                f,
+                "{how} {:.1} s, at most once, so no acks: {} emitted, {} failed in bolts",
+                time.as_secs_f64(),
+                Grouped(books.emitted),
+                Grouped(failed),
+            );
+        }
         write!(
             f,
             "{how} {:.1} s: {} emitted, {} acked, {} failed, {} timed out, {} lost, {} left",
@@ -80,11 +109,13 @@ impl fmt::Display for Grouped {
 
 #[cfg(test)]
 mod tests {
+    use squall_runtime::metrics::{ComponentSnapshot, TaskMetrics};
+
     use super::*;
 
     fn outcome(cause: Cause, books: Books) -> Outcome {
         let (ran_for, drained_in) = (Duration::from_millis(3_210), Duration::from_millis(160));
-        Outcome { books, last: Snapshot::default(), cause, ran_for, drained_in }
+        Outcome { books, last: Snapshot::default(), cause, ran_for, drained_in, delivery: Delivery::AtLeastOnce }
     }
 
     #[test]
@@ -104,6 +135,28 @@ mod tests {
         let cut = Books { cut_short: true, left: 7, ..books };
         let line = outcome(Cause::TimeUp, cut).to_string();
         assert!(line.starts_with("not drained after 0.2 s") && line.ends_with(", 7 left"), "{line}");
+    }
+
+    #[test]
+    fn at_most_once_the_line_speaks_of_no_acks_and_of_what_bolts_failed() {
+        let books = Books { emitted: 12_345, ..Books::default() };
+        let mut last = Snapshot::default();
+        for (id, is_spout, failed) in [("s", true, 0), ("a", false, 1_000), ("b", false, 2)] {
+            let total = TaskMetrics { failed, ..TaskMetrics::default() };
+            let (tasks, lanes, user) = Default::default();
+            last.components.push(ComponentSnapshot { id: id.into(), is_spout, total, tasks, lanes, user });
+        }
+        let outcome = Outcome { last, delivery: Delivery::AtMostOnce, ..outcome(Cause::Finished, books) };
+        let line = "ended after 3.2 s, at most once, so no acks: 12,345 emitted, 1,002 failed in bolts";
+        assert_eq!(outcome.to_string(), line);
+    }
+
+    #[test]
+    fn roots_that_are_given_up_are_no_success_and_those_emitted_again_are() {
+        let failed = Books { failed: 3, ..Books::default() };
+        assert!(outcome(Cause::Finished, failed.clone()).is_success());
+        let given_up = outcome(Cause::Finished, Books { given_up: 1, ..failed });
+        assert!(given_up.is_whole() && !given_up.is_success());
     }
 
     #[test]

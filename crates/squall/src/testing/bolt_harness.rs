@@ -188,6 +188,7 @@ impl BoltHarness {
         let component = ComponentId::from("bolt");
         let keying = self.keying(&component);
         TaskInfo {
+            directory: [].into(),
             keying: Arc::new(keying),
             component,
             task: TASK,

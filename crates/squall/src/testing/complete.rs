@@ -12,7 +12,7 @@ use squall_types::topology::{Component, Delivery, Kind};
 use squall_types::{ComponentId, FromTuple, StreamId, Timestamp};
 
 use super::error::CompleteError;
-use super::mock::{Mock, Shared};
+use super::mock::{Mock, MockRow, Shared};
 use super::rows::{Capture, Rows};
 use super::{EPOCH, Faults, simulate};
 use crate::TopologyBuilder;
@@ -263,13 +263,17 @@ fn put_mocks(
 
 /// Rows that don't fit would be refused one by one, again and again.
 fn check(spout: &Component, mock: &Mock) -> Result<(), CompleteError> {
-    for (row, (stream, values)) in mock.rows.iter().enumerate() {
+    for (row, MockRow { stream, to, values }) in mock.rows.iter().enumerate() {
         let declared = spout.streams.iter().find(|declared| declared.id == *stream);
         let component = || spout.id.clone();
         let Some(declared) = declared else {
             let known = spout.streams.iter().map(|stream| stream.id.as_str()).collect::<Vec<_>>().join(", ");
             return Err(CompleteError::MockStream { component: component(), row, stream: stream.clone(), known });
         };
+        if declared.direct != to.is_some() {
+            let (stream, direct) = (stream.clone(), declared.direct);
+            return Err(CompleteError::MockDirect { component: component(), row, stream, direct });
+        }
         if declared.fields.len() != values.len() {
             let fields = declared.fields.iter().collect::<Vec<_>>().join(", ");
             let (stream, values) = (stream.clone(), values.len());

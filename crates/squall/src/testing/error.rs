@@ -56,6 +56,22 @@ pub enum CompleteError {
         /// The stream's fields.
         fields: String,
     },
+    /// A mock row names a receiver where its stream takes none, or none where it must.
+    #[error(
+        "row {row} of the mock for {component} names {} receiver, but stream {stream:?} is {}direct",
+        if *direct { "no" } else { "a" },
+        if *direct { "" } else { "not " }
+    )]
+    MockDirect {
+        /// The spout.
+        component: ComponentId,
+        /// The row, from 0.
+        row: usize,
+        /// Its stream.
+        stream: StreamId,
+        /// Whether it is direct.
+        direct: bool,
+    },
     /// The topology didn't come to its end.
     #[error("after {limit:?} of simulated time the topology still runs, with {pending} roots pending")]
     Unfinished {
@@ -74,7 +90,7 @@ impl CompleteError {
             Self::NoSuchComponent(error) => Some(error.code()),
             Self::Start(error) => Some(error.code()),
             Self::NotASpout { .. } | Self::NotABolt { .. } => Some(Code::new(2801)),
-            Self::MockStream { .. } | Self::MockRow { .. } => Some(Code::new(2802)),
+            Self::MockStream { .. } | Self::MockRow { .. } | Self::MockDirect { .. } => Some(Code::new(2802)),
             Self::Unfinished { .. } => Some(Code::new(2803)),
         }
     }

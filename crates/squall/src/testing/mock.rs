@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use squall_engine::ledger::FailureKind;
 use squall_runtime::{Declarer, Next, Result, Spout, SpoutCollector, SpoutContext, SpoutWaker, StreamHandle};
-use squall_types::{IntoRow, StreamId, Timestamp, Value};
+use squall_types::{IntoRow, StreamId, TaskId, Timestamp, Value};
 
 use super::complete::{Fate, Root};
 use super::rows::values;
@@ -16,6 +16,15 @@ enum Step {
     Row(usize),
     Watermark(Timestamp),
     Wait(Duration),
+}
+
+/// A row that a mock emits.
+#[derive(Clone, Debug)]
+pub(super) struct MockRow {
+    pub stream: StreamId,
+    /// The receiver that is named for it.
+    pub to: Option<TaskId>,
+    pub values: Vec<Value>,
 }
 
 /// What takes a spout's place: rows to emit in this order, with pauses of simulated time and watermarks between them.
@@ -32,7 +41,7 @@ enum Step {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Mock {
-    pub(super) rows: Vec<(StreamId, Vec<Value>)>,
+    pub(super) rows: Vec<MockRow>,
     steps: Vec<Step>,
     every: Duration,
     replay: bool,
@@ -57,9 +66,19 @@ impl Mock {
 
     /// Then a row on another stream.
     #[must_use]
-    pub fn row_on(mut self, stream: &str, row: impl IntoRow) -> Self {
+    pub fn row_on(self, stream: &str, row: impl IntoRow) -> Self {
+        self.add(stream, None, row)
+    }
+
+    /// Then a row on a direct stream, to this task. Tasks are numbered from 1 over the whole topology, in declared order.
+    #[must_use]
+    pub fn row_to(self, stream: &str, to: TaskId, row: impl IntoRow) -> Self {
+        self.add(stream, Some(to), row)
+    }
+
+    fn add(mut self, stream: &str, to: Option<TaskId>, row: impl IntoRow) -> Self {
         self.steps.push(Step::Row(self.rows.len()));
-        self.rows.push((stream.into(), values(row)));
+        self.rows.push(MockRow { stream: stream.into(), to, values: values(row) });
         self
     }
 
@@ -207,7 +226,7 @@ impl Spout for MockSpout {
         self.task = context.task_index();
         self.waker = Some(context.waker());
         let mut state = self.shared.lock();
-        for (stream, _) in &state.mock.rows {
+        for MockRow { stream, .. } in &state.mock.rows {
             self.streams.insert(stream.clone(), context.stream(stream.as_str())?);
         }
         if state.tasks.is_empty() {
@@ -245,15 +264,18 @@ impl Spout for MockSpout {
                     None => return Ok(Next::Done),
                 },
             };
-            let (stream, values) = &mock.rows[row];
+            let MockRow { stream, to, values } = &mock.rows[row];
             let stream = self.streams[stream];
             rows[row].attempts += 1;
             if self.shared.tracked {
                 task.in_flight.insert(row);
-                out.emit_on_with(stream, row, values.clone());
             } else {
                 rows[row].fate = Some(Fate::Untracked);
-                out.emit_on(stream, values.clone());
+            }
+            // Where nothing is tracked the id says nothing.
+            match to {
+                Some(to) => out.emit_direct_with(stream, *to, row, values.clone()),
+                None => out.emit_on_with(stream, row, values.clone()),
             }
         }
         Ok(Next::More)

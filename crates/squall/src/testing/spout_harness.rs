@@ -95,6 +95,7 @@ impl<S: Spout> SpoutHarness<S> {
         spout.declare(&mut streams);
         let component = ComponentId::from("spout");
         let info = TaskInfo {
+            directory: [].into(),
             keying: Arc::new(Keying::No(NotKeyed::Spout { component: component.clone() })),
             component,
             task: TaskId::new(1),

@@ -23,20 +23,23 @@ fn rows_that_fail_twice_are_acked_at_the_third_try_and_the_inner_spout_hears_of_
     assert!(log.seen.values().all(|times| *times == 3));
     let books = outcome.books;
     assert_eq!((books.emitted, books.acked, books.failed, books.left), (3_000, 1_000, 2_000, 0));
+    assert_eq!(books.given_up, 0, "all that failed was emitted again");
 }
 
 #[test]
 fn a_row_that_always_fails_goes_to_the_dead_letters_after_its_last_failure() {
     let work = |number, _, _: &mut squall::Collector<'_>| if number % 10 == 7 { Err("poison".into()) } else { Ok(()) };
-    let (outcome, log) = Run::new(Source::new(100, policy(3)), work).ends();
-    let mut log = lock(&log);
-    log.letters.sort_unstable_by_key(|letter| letter.0);
-    log.failed.sort_unstable_by_key(|failed| failed.0);
-    let poison = || (0..100).filter(|number| number % 10 == 7);
-    let given_up = Undelivered::GivenUp(FailureKind::Failed);
-    assert_eq!(log.letters, poison().map(|number| (number, 3, given_up)).collect::<Vec<_>>());
-    assert_eq!(log.failed, poison().map(|number| (number, FailureKind::Failed)).collect::<Vec<_>>());
-    assert_eq!((log.acked.len(), outcome.books.failed), (90, 30));
+    for blocking in [false, true] {
+        let (outcome, log) = Run::new(Source { blocking, ..Source::new(100, policy(3)) }, work).ends();
+        let mut log = lock(&log);
+        log.letters.sort_unstable_by_key(|letter| letter.0);
+        log.failed.sort_unstable_by_key(|failed| failed.0);
+        let poison = || (0..100).filter(|number| number % 10 == 7);
+        let given_up = Undelivered::GivenUp(FailureKind::Failed);
+        assert_eq!(log.letters, poison().map(|number| (number, 3, given_up)).collect::<Vec<_>>());
+        assert_eq!(log.failed, poison().map(|number| (number, FailureKind::Failed)).collect::<Vec<_>>());
+        assert_eq!((log.acked.len(), outcome.books.failed, outcome.books.given_up), (90, 30, 10));
+    }
 }
 
 #[test]
@@ -60,13 +63,17 @@ fn a_drain_accounts_for_rows_that_wait_to_be_emitted_again() {
     let patient = ReplayPolicy { base: Duration::from_secs(3_600), ..policy(5) };
     let patient = ReplayPolicy { max: patient.base, ..patient };
     let work = |number, _, _: &mut squall::Collector<'_>| if number % 2 == 0 { Err("no".into()) } else { Ok(()) };
-    let (outcome, log) = Run::new(Source::new(100, patient), work).until(|log| log.seen.len() == 100);
-    assert!(outcome.is_whole(), "{outcome}");
-    let log = lock(&log);
-    assert_eq!(log.acked.len(), 50);
-    let even: Vec<_> = (0..100).step_by(2).map(|number| (number, 1, Undelivered::Ended)).collect();
-    assert_eq!(log.letters, even);
-    assert!(log.failed.iter().all(|(_, kind)| *kind == FailureKind::Lost) && log.failed.len() == 50);
+    for blocking in [false, true] {
+        let source = Source { blocking, ..Source::new(100, patient) };
+        let (outcome, log) = Run::new(source, work).until(|log| log.seen.len() == 100);
+        assert!(outcome.is_whole() && !outcome.is_success(), "{outcome}");
+        assert_eq!(outcome.books.given_up, 50);
+        let log = lock(&log);
+        assert_eq!(log.acked.len(), 50);
+        let even: Vec<_> = (0..100).step_by(2).map(|number| (number, 1, Undelivered::Ended)).collect();
+        assert_eq!(log.letters, even);
+        assert!(log.failed.iter().all(|(_, kind)| *kind == FailureKind::Lost) && log.failed.len() == 50);
+    }
 }
 
 #[test]

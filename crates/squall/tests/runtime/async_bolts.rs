@@ -1,7 +1,7 @@
 //! Bolts that await.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use squall::{AsyncBolt, AsyncCollector, BoltContext, Declarer, FailureKind, OwnedTuple, Result, TopologyBuilder};
@@ -152,4 +152,34 @@ async fn panic_after_panic_waits() {
     let (books, _) = run(topology).await;
     assert_books(&books, 0, 4);
     assert!(began.elapsed() >= Duration::from_millis(10 + 20 + 40), "{:?}", began.elapsed());
+}
+
+/// Blocks its core, where it should await, until it is let go.
+struct Blocks {
+    entered: Arc<AtomicBool>,
+    let_go: Arc<AtomicBool>,
+}
+
+impl AsyncBolt for Blocks {
+    async fn execute(&self, _: &OwnedTuple, _: &mut AsyncCollector) -> Result {
+        self.entered.store(true, SeqCst);
+        while !self.let_go.load(SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_blocks_its_core_is_named() {
+    let (fates, entered, let_go) = (Fates::new(), Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let mut topology = TopologyBuilder::new("t");
+    topology.spout("s", count(&fates, 1));
+    let (enter, go) = (entered.clone(), let_go.clone());
+    topology.async_bolt("a", move || Blocks { entered: enter.clone(), let_go: go.clone() }).shuffle("s");
+    let slot = start(topology, &one_core()).await;
+    until("the call blocks", || entered.load(SeqCst)).await;
+    let books = slot.drain(Duration::from_millis(100)).await;
+    let_go.store(true, SeqCst);
+    assert_eq!(books.hung, ["a".into()]);
 }

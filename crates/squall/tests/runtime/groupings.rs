@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use squall::{CustomGrouping, Next, TaskId, TopologyBuilder, Tuple, Value};
+use squall::{CustomGrouping, Delivery, Next, TaskId, TopologyBuilder, Tuple, Value};
 
 use crate::common::*;
 
@@ -238,6 +238,50 @@ async fn custom_may_choose_none_or_several_and_fails_what_it_gets_wrong() {
     assert_eq!(fates.acked.sorted(), up_to(1_000).into_iter().filter(|n| n % 5 < 3).collect::<Vec<_>>());
     let copies = counted(numbers(&log).into_iter().map(|n| n % 5));
     assert_eq!(copies, [(1, 200), (2, 400)]);
+}
+
+#[tokio::test]
+async fn what_a_custom_grouping_gets_wrong_is_an_error_of_the_emitter_whatever_it_is_and_in_either_mode() {
+    for delivery in [Delivery::AtLeastOnce, Delivery::AtMostOnce] {
+        let (fates, log) = (Fates::new(), Log::new());
+        let mut topology = TopologyBuilder::new("t");
+        topology.delivery(delivery);
+        topology.spout("s", count(&fates, 1_000));
+        topology.bolt("pass", || Pass).parallelism(2).shuffle("s");
+        topology.async_bolt("awaits", || Awaits).shuffle("s");
+        for emitter in ["s", "pass", "awaits"] {
+            topology.bolt(&format!("after-{emitter}"), sink(&log)).parallelism(3).custom(emitter, || Some3);
+        }
+        let (books, metrics) = run(topology).await;
+        for emitter in ["s", "pass", "awaits"] {
+            let errors = &metrics.component(emitter).expect("declared").total.errors;
+            assert_eq!((errors.failures, errors.panics), (400, 0), "{emitter}");
+            let last = errors.last.as_deref().expect("kept");
+            let wrong =
+                last.starts_with("SQ2106: a custom grouping of stream \"default\" chose index 3, but its bolt has 3");
+            let panicked =
+                last.starts_with("SQ2106: a custom grouping of stream \"default\" panicked: no idea where to");
+            assert!(wrong || panicked, "{last}");
+        }
+        assert_eq!(log.len(), 3 * 600, "whoever was chosen rightly has the row");
+        if delivery == Delivery::AtLeastOnce {
+            assert_books(&books, 600, 400);
+        }
+    }
+}
+
+/// Emits each number again.
+struct Awaits;
+
+impl squall::AsyncBolt for Awaits {
+    fn declare(&self, streams: &mut squall::Declarer) {
+        streams.stream("default", ["n"]);
+    }
+
+    async fn execute(&self, tuple: &squall::OwnedTuple, out: &mut squall::AsyncCollector) -> squall::Result {
+        out.emit((tuple.view().get::<i64>(0)?,));
+        Ok(())
+    }
 }
 
 const TWO: Streams = &[("default", &["n"], false), ("odd", &["n"], false)];

@@ -4,6 +4,7 @@
 mod common;
 
 mod async_bolts;
+mod direct;
 mod failures;
 mod figures;
 mod groupings;
