@@ -5,17 +5,14 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use squall_proto::v1::cluster_client::ClusterClient;
-use squall_proto::v1::{
-    AddMasterRequest, MastersRequest, Mutation, RemoveMasterRequest, ReplaceMasterRequest, TransferLeadershipRequest,
-};
+use squall_raft::{ChangeError, Standing};
 use squall_tests::Rng;
-use squall_tests::client::{Client, Refused};
+use squall_tests::client::Client;
 use squall_tests::linear::Recorder;
 use squall_tests::workload::{Values, Worker};
 use squall_types::cluster::UnixMillis;
-use tonic::transport::Channel;
 
+use crate::master::Site;
 use crate::net::Breaks;
 use crate::network;
 use crate::scenario::{SPAN, Scenario};
@@ -106,7 +103,7 @@ pub fn now() -> UnixMillis {
 }
 
 /// Runs all clients and the operator, for ever.
-pub async fn run(scenario: Scenario, breaks: Breaks, desk: Desk) -> turmoil::Result {
+pub async fn run(scenario: Scenario, breaks: Breaks, sites: Vec<Site>, desk: Desk) -> turmoil::Result {
     let topologies: Vec<_> = (0..scenario.topologies).map(|number| format!("t-{number}")).collect();
     let (values, rng) = (Values::default(), Rng::new(scenario.seed).fork(2));
     let channels = || (0..scenario.masters).map(|place| breaks.channel(&address(place))).collect::<Vec<_>>();
@@ -118,7 +115,7 @@ pub async fn run(scenario: Scenario, breaks: Breaks, desk: Desk) -> turmoil::Res
             Worker::new(client, number, rng.fork(2), topologies.clone(), values.clone(), desk.recorder.clone());
         tokio::task::spawn_local(work(worker, rng.fork(3), desk.clone()));
     }
-    operate(channels(), rng.fork(9), desk).await
+    operate(&sites, &desk).await
 }
 
 /// Where a master listens.
@@ -143,47 +140,40 @@ async fn work(mut worker: Worker, mut rng: Rng, desk: Desk) {
     desk.finished.set(desk.finished.get() + 1);
 }
 
-async fn operate(channels: Vec<Channel>, mut rng: Rng, desk: Desk) -> turmoil::Result {
+async fn operate(sites: &[Site], desk: &Desk) -> turmoil::Result {
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let Some(job) = desk.jobs.borrow().front().cloned() else { continue };
-        let channel = rng.pick(&channels).clone();
-        let id = Client::new(channels.clone(), rng.fork(rng.clone().draw()), CALL, now).request_id().to_string();
-        rng.draw();
-        if let Ok(Ok(true)) = tokio::time::timeout(CALL, carry_out(channel, &job, id)).await {
+        if let Ok(true) = tokio::time::timeout(CALL, carry_out(sites, &job)).await.unwrap_or(Ok(false)) {
             desk.jobs.borrow_mut().pop_front();
             desk.done.borrow_mut().push(job);
         }
     }
 }
 
-/// Whether the job is done: first it is looked whether it is to be done at all, for an answer may have been lost.
-async fn carry_out(channel: Channel, job: &Job, id: String) -> Result<bool, Refused> {
-    let mut cluster = ClusterClient::new(channel);
-    let mutation = Some(Mutation { request_id: id, expected_revision: None });
-    let members = cluster.masters(MastersRequest {}).await?.into_inner();
-    if members.stale {
-        return Ok(false);
-    }
-    let member = |place: usize| members.masters.iter().find(|it| it.name == network::master(place));
-    match *job {
-        Job::Transfer => {
-            cluster.transfer_leadership(TransferLeadershipRequest { to: String::new() }).await?;
-            Ok(true)
+/// Takes the next step towards what is to be; whether it is so.
+async fn carry_out(sites: &[Site], job: &Job) -> Result<bool, ChangeError> {
+    let leading = sites.iter().filter_map(|site| Some((site.seen().filter(|seen| seen.leads)?.term, site)));
+    let Some(leader) = leading.max_by_key(|(term, _)| *term).map(|(_, site)| site) else { return Ok(false) };
+    let Some(log) = leader.log() else { return Ok(false) };
+    let members = log.status().borrow().members.clone();
+    let place = match *job {
+        Job::Transfer => return Ok(log.transfer(None).await.is_ok()),
+        Job::Replace(place) | Job::Remove(place) | Job::Add(place) => place,
+    };
+    let wanted = sites[place].member();
+    let there = members.named(&wanted.name).map(|(member, standing)| (member.id, standing));
+    match (job, there) {
+        (Job::Remove(_), None) => Ok(true),
+        (Job::Remove(_), Some(_)) if leader.place() == place => {
+            // It is asked again, of the next leader.
+            let _ = log.transfer(None).await;
+            Ok(false)
         }
-        Job::Remove(place) if member(place).is_none() => Ok(true),
-        Job::Remove(place) => {
-            cluster.remove_master(RemoveMasterRequest { mutation, name: network::master(place) }).await?;
-            Ok(true)
-        }
-        Job::Add(place) if member(place).is_some() => Ok(true),
-        Job::Add(place) => {
-            cluster.add_master(AddMasterRequest { mutation, address: address(place) }).await?;
-            Ok(true)
-        }
-        Job::Replace(place) => {
-            cluster.replace_master(ReplaceMasterRequest { mutation, name: network::master(place) }).await?;
-            Ok(true)
-        }
+        (Job::Remove(_), Some((id, _))) => log.remove(id).await.map(|_| true),
+        (_, Some((id, Standing::Voter))) if id == wanted.id => Ok(true),
+        (_, Some((id, Standing::Learner))) if id == wanted.id => log.promote(id).await.map(|_| true),
+        (_, Some((id, _))) => log.replace(id, wanted).await.map(|_| false),
+        (_, None) => log.add_learner(wanted).await.map(|_| false),
     }
 }

@@ -5,21 +5,25 @@
 compile_error!("build this in its own folder, where .cargo/config.toml sets --cfg tokio_unstable");
 
 mod clients;
+mod disk;
 mod invariants;
 mod many;
+mod machine;
 mod master;
 mod net;
 mod network;
+mod plant;
 mod report;
 mod run;
 mod scenario;
+mod service;
 mod trace;
-mod worker;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use plant::Plant;
 use report::Report;
 
 /// Seeds that have found a bug: a line each, `SEED  what it found`.
@@ -41,6 +45,9 @@ enum Command {
         /// Print everything that happens.
         #[arg(long)]
         trace: bool,
+        /// Plant a bug first.
+        #[arg(long, value_enum, default_value_t = Plant::None)]
+        plant: Plant,
     },
     /// Simulate those that have found a bug, and some more.
     Many {
@@ -51,17 +58,26 @@ enum Command {
         #[arg(long)]
         seeds: u64,
     },
+    /// See that planted bugs are found: each, or this one.
+    Hunt {
+        /// The bug.
+        bug: Option<Plant>,
+        /// The most seeds that it may take.
+        #[arg(long, default_value_t = 200)]
+        seeds: u64,
+    },
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run { seed, trace } => one(seed, trace),
+        Command::Run { seed, trace, plant } => one(seed, trace, plant),
         Command::Many { from, seeds } => many(from, seeds),
+        Command::Hunt { bug, seeds } => hunt(bug, seeds),
     }
 }
 
-fn one(seed: u64, trace: bool) -> ExitCode {
-    let outcome = run::simulate(seed);
+fn one(seed: u64, trace: bool, plant: Plant) -> ExitCode {
+    let outcome = run::simulate(seed, plant);
     let report = Report::of(seed, &outcome);
     if trace {
         print!("{}", outcome.trace);
@@ -73,7 +89,7 @@ fn one(seed: u64, trace: bool) -> ExitCode {
 fn many(from: u64, seeds: u64) -> ExitCode {
     let all: Vec<_> = named().chain(from..from + seeds).collect();
     println!("seeds {from} to {}, and {} that have found a bug", from + seeds - 1, all.len() as u64 - seeds);
-    let reports = match many::run(&all) {
+    let reports = match many::run(&all, Plant::None, false) {
         Ok(reports) => reports,
         Err(error) => {
             eprintln!("this program can't start itself: {error}");
@@ -90,6 +106,23 @@ fn many(from: u64, seeds: u64) -> ExitCode {
         println!("to see what happens: cargo xtask sim --trace --from {}", broken.seed);
     }
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn hunt(bug: Option<Plant>, seeds: u64) -> ExitCode {
+    let bugs = bug.map_or(Plant::ALL.to_vec(), |bug| vec![bug]);
+    let all: Vec<_> = (0..seeds).collect();
+    let mut missed = false;
+    for bug in bugs {
+        let reports = many::run(&all, bug, true).unwrap_or_default();
+        match reports.iter().find_map(|it| Some((it.seed, it.violation.as_ref()?))) {
+            Some((seed, violation)) => println!("{bug:?}: found by seed {seed}, after {} seeds: {violation}", reports.len()),
+            None => {
+                println!("{bug:?}: not found in {} seeds", reports.len());
+                missed = true;
+            }
+        }
+    }
+    if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// The seeds of `seeds.txt`.

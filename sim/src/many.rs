@@ -6,28 +6,37 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use clap::ValueEnum as _;
+
+use crate::plant::Plant;
 use crate::report::Report;
 use crate::scenario::Kind;
 
 /// From so many seeds on, a kind of fault that was never seen is a failure: rarer than once in a million runs by chance.
 const ENOUGH: usize = 50;
 
-/// Runs each seed, as many at once as there are cores. Returns what came of them, in the order of the seeds.
+/// Runs each seed with this bug planted, as many at once as there are cores; up to the first violation, if that is enough. Returns what
+/// came of them, in the order of the seeds.
 ///
 /// # Errors
 /// If this program can't be started again.
-pub fn run(seeds: &[u64]) -> io::Result<Vec<Report>> {
+pub fn run(seeds: &[u64], plant: Plant, first: bool) -> io::Result<Vec<Report>> {
     let program = std::env::current_exe()?;
     let next = AtomicUsize::new(0);
     let reports = Mutex::new(BTreeMap::new());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let bug = plant.to_possible_value().expect("none is hidden").get_name().to_owned();
     let work = || -> io::Result<()> {
         while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
             let output =
-                Command::new(&program).args(["run", &seed.to_string()]).stderr(Stdio::inherit()).output()?;
+                Command::new(&program).args(["run", &seed.to_string(), "--plant", &bug]).stderr(if first { Stdio::null() } else { Stdio::inherit() }).output()?;
             let report = Report::parse(*seed, &String::from_utf8_lossy(&output.stdout));
             if let Some(violation) = &report.violation {
-                println!("seed {seed}: {violation}");
+                if first {
+                    next.fetch_add(seeds.len(), Ordering::Relaxed);
+                } else {
+                    println!("seed {seed}: {violation}");
+                }
             }
             reports.lock().expect("no thread panics").insert(*seed, report);
         }

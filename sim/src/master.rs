@@ -1,60 +1,73 @@
-//! A master's place in the simulation: the shipped master on a simulated network, clock and disk.
+//! A master's place in the simulation: the shipped host of Raft and the shipped replicated state, on a simulated network, clock and disk.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::StreamExt as _;
-use squall_control::{Assignment, Fate, State, What};
-use squall_master::config::MasterConfig;
-use squall_master::{BoxFuture, Clock, Connection, Env, Incoming, Network, Node, Observer, Random, Secured};
-use squall_raft::Role;
+use squall_control::{Outcome, Seed, State, Supported};
+use squall_proto::v1::topologies_server::TopologiesServer;
+use squall_raft::store::{self, Identity};
+use squall_raft::{Dial, Disk, Member, Raft, Role, Running, Settings, Standing, Writer};
 use squall_tests::Rng;
-use squall_types::cluster::{Revision, TopologyName, UnixMillis};
+use squall_types::cluster::{ClusterId, RaftId, UnixMillis};
+use tonic::transport::{Channel, Server};
 
 use crate::clients::address;
-use crate::invariants::{Placed, Seen};
+use crate::disk::Platter;
+use crate::invariants::Seen;
+use crate::machine::{Machine, seat};
 use crate::net::Breaks;
 use crate::network;
+use crate::plant::Plant;
 use crate::scenario::Scenario;
+use crate::service::Service;
 
 /// Where masters listen.
 const PORT: u16 = 7400;
+/// Small, so that a minute sees many.
+const SNAPSHOT_EVERY: u64 = 60;
+/// What is kept before a snapshot: less than a master misses that is away for some seconds.
+const TAIL: u64 = 10;
 
 /// One master's place, whatever lives there. Its clones are the same place.
 #[derive(Clone)]
 pub struct Site {
     place: usize,
-    masters: usize,
     breaks: Breaks,
-    lives: Arc<AtomicU64>,
-    dice: Arc<Dice>,
+    plant: Plant,
+    disk: Platter,
     now: Arc<Mutex<Now>>,
-    packages: Arc<tempfile::TempDir>,
 }
 
 /// What lives there now.
-#[derive(Default)]
 struct Now {
-    observer: Option<Observer>,
-    applied: Option<Applied>,
+    life: u64,
+    rng: Rng,
+    /// This disk's life.
+    id: RaftId,
+    running: Option<(Raft<Outcome>, Machine)>,
+    digest: Option<(u64, u64)>,
     stopped: Option<String>,
 }
 
 impl Site {
-    /// The place with this number.
-    pub fn new(place: usize, scenario: &Scenario, breaks: Breaks) -> Self {
-        let rng = Rng::new(scenario.seed).fork(100 + place as u64);
-        Self {
-            place,
-            masters: scenario.masters,
-            breaks,
-            lives: Arc::default(),
-            dice: Arc::new(Dice(Mutex::new(rng))),
-            now: Arc::default(),
-            packages: Arc::new(tempfile::tempdir().expect("there is room for a folder")),
+    /// The places of a cluster that is formed: each disk holds the same first state.
+    pub fn all(scenario: &Scenario, breaks: &Breaks, plant: Plant) -> Vec<Self> {
+        let rng = Rng::new(scenario.seed).fork(100);
+        let new = |place: usize| {
+            let mut rng = rng.fork(place as u64);
+            let id = draw(&mut rng);
+            let now = Now { life: 0, rng, id, running: None, digest: None, stopped: None };
+            Self { place, breaks: breaks.clone(), plant, disk: Platter::default(), now: Arc::new(Mutex::new(now)) }
+        };
+        let sites: Vec<_> = (0..scenario.masters).map(new).collect();
+        let voters: Vec<_> = sites.iter().map(Self::member).collect();
+        let members = voters.iter().map(|voter| (voter.id, seat(voter, Standing::Voter))).collect();
+        let state = first_state(members).encode();
+        for site in &sites {
+            let batch = store::seed(site.identity(), voters.clone(), state.clone());
+            site.disk.writer(Plant::None).write(&batch).expect("a simulated disk takes everything");
         }
+        sites
     }
 
     /// Its number.
@@ -62,23 +75,49 @@ impl Site {
         self.place
     }
 
+    /// The member that its disk makes it.
+    pub fn member(&self) -> Member {
+        let name = network::master(self.place).parse().expect("a letter and a digit");
+        Member { id: self.lock().id, name, address: address(self.place) }
+    }
+
+    /// The log of the master that runs here.
+    pub fn log(&self) -> Option<Raft<Outcome>> {
+        self.lock().running.as_ref().map(|(log, _)| log.clone())
+    }
+
     /// The master's program.
     ///
     /// # Errors
-    /// None: one that stops by itself is seen by [`Site::stopped`].
+    /// If it can't listen; one that stops by itself is seen by [`Site::stopped`].
     pub async fn run(self) -> turmoil::Result {
-        self.lives.fetch_add(1, Ordering::Relaxed);
-        let (clock, random) = (Arc::new(SimulatedClock), self.dice.clone());
-        let network = Arc::new(SimulatedNetwork(self.breaks.clone()));
-        let env = Env { clock, random, network };
-        let ended = match Node::start(self.config(), Secured::plain(), env).await {
-            Ok(node) => {
-                self.lock().observer = Some(node.observer());
-                node.ended().await
-            }
-            Err(error) => Err(error),
+        let (seed, contents) = {
+            let mut now = self.lock();
+            now.life += 1;
+            (now.rng.draw(), self.disk.contents())
         };
-        self.lock().stopped = Some(ended.map_or_else(|error| chain(&error), |()| "it was asked to".to_owned()));
+        let machine = Machine::new(first_state(BTreeMap::new()), self.plant);
+        let settings = Settings {
+            contents,
+            writer: Writer::Inline(Box::new(self.disk.writer(self.plant))),
+            address: address(self.place),
+            dial: Arc::new(Dialling(self.breaks.clone())),
+            seed,
+            snapshot_every: SNAPSHOT_EVERY,
+            tail: TAIL,
+        };
+        match squall_raft::start(settings, machine.clone()) {
+            Ok(Running { handle, service, ended }) => {
+                self.lock().running = Some((handle.clone(), machine.clone()));
+                let topologies = TopologiesServer::new(Service { log: handle, machine, plant: self.plant });
+                let server = Server::builder().add_service(service.into_server()).add_service(topologies);
+                let serving = server.serve_with_incoming(self.breaks.listen(PORT).await?);
+                tokio::spawn(serving);
+                let reason = ended.await?.map_or_else(|| "it was asked to".to_owned(), |reason| chain(&*reason));
+                self.lock().stopped = Some(reason);
+            }
+            Err(reason) => self.lock().stopped = Some(chain(&reason)),
+        }
         Ok(())
     }
 
@@ -89,93 +128,68 @@ impl Site {
 
     /// It dies, and with it what it had not synced.
     pub fn crash(&self) {
-        *self.lock() = Now::default();
+        let mut now = self.lock();
+        (now.running, now.digest, now.stopped) = (None, None, None);
+        self.disk.crash();
     }
 
-    /// Its disk is lost.
-    ///
-    /// # Panics
-    /// If the system doesn't let it go.
+    /// Its disk is lost; it comes back with an empty one, which has a life of its own.
     pub fn wipe(&self) {
-        for entry in std::fs::read_dir(self.packages.path()).expect("it is there").flatten() {
-            std::fs::remove_dir_all(entry.path()).expect("it is ours");
+        self.disk.wipe();
+        if self.plant != Plant::WipedDiskVotes {
+            let mut now = self.lock();
+            now.id = draw(&mut now.rng);
         }
+        let batch = store::Batch { identity: Some(self.identity()), ..store::Batch::default() };
+        self.disk.writer(Plant::None).write(&batch).expect("a simulated disk takes everything");
     }
 
-    /// What it shows of itself, while it runs and has a cluster.
+    /// What it shows of itself, while it runs.
     pub fn seen(&self) -> Option<Seen> {
         let mut now = self.lock();
-        let Now { observer, applied, .. } = &mut *now;
-        observer.as_ref()?.look(|status, state| {
-            let revision = state.revision().get();
-            if applied.as_ref().is_none_or(|applied| applied.revision != revision) {
-                *applied = Some(Applied::of(state, applied.take()));
-            }
-            let Applied { digest, ref assignments, ref dead, .. } = *applied.as_ref().expect("just made");
-            Seen {
-                master: self.place,
-                life: self.lives.load(Ordering::Relaxed),
-                raft_id: status.id.get(),
-                term: status.term.get(),
-                leads: status.role == Role::Leader,
-                commit: status.commit.get(),
-                applied: revision,
-                digest,
-                assignments: assignments.clone(),
-                dead: dead.iter().cloned().collect(),
-            }
+        let life = now.life;
+        let (log, machine) = now.running.clone()?;
+        let status = log.status().borrow().clone();
+        let state = machine.state();
+        let applied = status.applied.get();
+        let digest = match now.digest {
+            Some((index, digest)) if index == applied => digest,
+            _ => state.digest(),
+        };
+        now.digest = Some((applied, digest));
+        Some(Seen {
+            master: self.place,
+            life,
+            raft_id: status.id.get(),
+            term: status.term.get(),
+            leads: status.role == Role::Leader,
+            commit: status.commit.get(),
+            applied,
+            digest,
         })
+    }
+
+    fn identity(&self) -> Identity {
+        let Member { id, name, .. } = self.member();
+        Identity { name, id, cluster: Some(cluster()) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn config(&self) -> MasterConfig {
-        let mut config = MasterConfig::new(self.packages.path());
-        let host = |place: usize| address(place).parse().expect("a host and a port");
-        config.name = Some(network::master(self.place).parse().expect("a letter and a digit"));
-        config.listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
-        config.advertise = Some(host(self.place));
-        config.masters = (0..self.masters).map(host).collect();
-        config.http.listen = None;
-        config.insecure = true;
-        config
-    }
 }
 
-/// What is shown of a state; made anew when it has changed.
-struct Applied {
-    revision: u64,
-    digest: u64,
-    assignments: BTreeMap<String, Placed>,
-    dead: BTreeSet<String>,
+fn cluster() -> ClusterId {
+    ClusterId::new(0x5176_a11).expect("it isn't 0")
 }
 
-impl Applied {
-    fn of(state: &State, before: Option<Self>) -> Self {
-        let (from, mut dead) = before.map_or((0, BTreeSet::new()), |before| (before.revision + 1, before.dead));
-        // What is kept of events begins later than that after a snapshot; who is dead is learnt from then on.
-        for event in state.events_since(Revision::new(from)).into_iter().flatten() {
-            if let What::WorkerFate { name, fate } = &event.what {
-                match fate {
-                    Fate::Dead { .. } => dead.insert(name.to_string()),
-                    Fate::CutOff | Fate::Back | Fate::Left => dead.remove(name.as_str()),
-                };
-            }
-        }
-        Self { revision: state.revision().get(), digest: state.digest(), assignments: assignments(state), dead }
-    }
+fn draw(rng: &mut Rng) -> RaftId {
+    RaftId::new(rng.draw() | 1).expect("an odd number isn't 0")
 }
 
-fn assignments(state: &State) -> BTreeMap<String, Placed> {
-    let assigned = state.topologies().values().filter_map(|topology| Some((topology.name(), topology.assignment()?)));
-    let placed = |(name, assignment): (&TopologyName, &Arc<Assignment>)| {
-        let (version, parent) = (assignment.version.get(), assignment.parent.get());
-        let content = crate::trace::hash(format!("{assignment:?}").as_bytes());
-        (name.to_string(), Placed { version, parent, content })
-    };
-    assigned.map(placed).collect()
+fn first_state(members: BTreeMap<RaftId, squall_control::Seat>) -> State {
+    let (at, level) = (UnixMillis::new(1_800_000_000_000), Supported::NEWEST);
+    State::new(Seed { cluster: cluster(), at, level, members })
 }
 
 /// An error and its causes.
@@ -184,40 +198,10 @@ fn chain(error: &dyn std::error::Error) -> String {
     std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }
 
-struct SimulatedClock;
+struct Dialling(Breaks);
 
-impl Clock for SimulatedClock {
-    fn now(&self) -> UnixMillis {
-        crate::clients::now()
-    }
-}
-
-/// A place's chance: drawn on over all lives, so that no two draw the same.
-struct Dice(Mutex<Rng>);
-
-impl Random for Dice {
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill(bytes);
-    }
-}
-
-struct SimulatedNetwork(Breaks);
-
-impl Network for SimulatedNetwork {
-    fn bind(&self, at: SocketAddr) -> BoxFuture<std::io::Result<(SocketAddr, Incoming)>> {
-        let breaks = self.0.clone();
-        Box::pin(async move {
-            let incoming = breaks.listen(at.port()).await?;
-            let from = |stream: crate::net::Stream| {
-                let peer = stream.peer();
-                (Box::new(stream) as Connection, peer)
-            };
-            Ok((at, Box::pin(incoming.map(move |stream| stream.map(from))) as Incoming))
-        })
-    }
-
-    fn connect(&self, to: String) -> BoxFuture<std::io::Result<Connection>> {
-        let breaks = self.0.clone();
-        Box::pin(async move { Ok(Box::new(breaks.connect(&to).await?) as Connection) })
+impl Dial for Dialling {
+    fn channel(&self, address: &str) -> Channel {
+        self.0.channel(address)
     }
 }

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,6 +16,9 @@ use tokio::sync::watch;
 use tonic::transport::server::Connected;
 use tonic::transport::{Channel, Endpoint, Uri};
 use turmoil::net::{TcpListener, TcpStream};
+
+/// After what silence a connection is asked whether it lives, and how long it may take to say so.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// Ends connections. Its clones end the same.
 #[derive(Clone, Debug)]
@@ -63,6 +67,7 @@ impl Breaks {
     pub fn channel(&self, to: &str) -> Channel {
         let endpoint = Endpoint::from_shared(format!("http://{to}")).expect("a host's name and a port are an address");
         let breaks = self.clone();
+        let endpoint = endpoint.http2_keep_alive_interval(SILENCE).keep_alive_timeout(SILENCE).keep_alive_while_idle(true);
         endpoint.connect_with_connector_lazy(tower::service_fn(move |uri: Uri| {
             let breaks = breaks.clone();
             async move {
@@ -73,8 +78,7 @@ impl Breaks {
     }
 
     fn watch(&self, stream: TcpStream) -> io::Result<Stream> {
-        let peer = stream.peer_addr()?;
-        let ends = pair(stream.local_addr()?.ip(), peer.ip());
+        let ends = pair(stream.local_addr()?.ip(), stream.peer_addr()?.ip());
         let mut broken = self.0.subscribe();
         let count = move |broken: &Broken| broken.get(&ends).copied().unwrap_or_default();
         let now = count(&broken.borrow());
@@ -82,7 +86,7 @@ impl Breaks {
             // The sender goes with the simulation.
             let _ = broken.wait_for(|broken| count(broken) > now).await;
         });
-        Ok(Stream { stream, peer, end, ended: false })
+        Ok(Stream { stream, end, ended: false })
     }
 }
 
@@ -93,17 +97,11 @@ fn pair(one: IpAddr, other: IpAddr) -> (IpAddr, IpAddr) {
 /// A simulated connection.
 pub struct Stream {
     stream: TcpStream,
-    peer: SocketAddr,
     end: Pin<Box<dyn Future<Output = ()> + Send>>,
     ended: bool,
 }
 
 impl Stream {
-    /// Who is at the other end.
-    pub fn peer(&self) -> SocketAddr {
-        self.peer
-    }
-
     fn poll_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         self.ended = self.ended || self.end.as_mut().poll(cx).is_ready();
         if self.ended { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
@@ -141,14 +139,12 @@ impl AsyncWrite for Stream {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
-
     use squall_proto::internal as wire;
-    use squall_proto::internal::raft_client::RaftClient;
-    use squall_proto::internal::raft_server::{Raft, RaftServer};
+    use squall_proto::internal::formation_client::FormationClient;
+    use squall_proto::internal::formation_server::{Formation, FormationServer};
     use tokio::io::AsyncReadExt;
     use tonic::transport::Server;
-    use tonic::{Request, Response, Status, Streaming};
+    use tonic::{Request, Response, Status};
 
     use super::*;
 
@@ -156,23 +152,7 @@ mod tests {
     struct Identifies;
 
     #[tonic::async_trait]
-    impl Raft for Identifies {
-        type MessagesStream = Pin<Box<dyn tokio_stream::Stream<Item = Result<wire::Ack, Status>> + Send>>;
-
-        async fn messages(
-            &self,
-            _: Request<Streaming<wire::Envelope>>,
-        ) -> Result<Response<Self::MessagesStream>, Status> {
-            Err(Status::unimplemented(""))
-        }
-
-        async fn install_snapshot(
-            &self,
-            _: Request<Streaming<wire::SnapshotChunk>>,
-        ) -> Result<Response<wire::SnapshotResult>, Status> {
-            Err(Status::unimplemented(""))
-        }
-
+    impl Formation for Identifies {
         async fn identify(&self, _: Request<wire::IdentifyRequest>) -> Result<Response<wire::Identity>, Status> {
             Ok(Response::new(wire::Identity { name: "a".to_owned(), ..Default::default() }))
         }
@@ -187,7 +167,7 @@ mod tests {
         let mut sim = turmoil::Builder::new().rng_seed(7).build();
         sim.host("a", serve);
         sim.client("b", async {
-            let mut client = RaftClient::new(Breaks::default().channel("a:7400"));
+            let mut client = FormationClient::new(Breaks::default().channel("a:7400"));
             let identity = client.identify(wire::IdentifyRequest::default()).await?.into_inner();
             assert_eq!(identity.name, "a");
             Ok(())
@@ -196,7 +176,7 @@ mod tests {
     }
 
     async fn serve() -> turmoil::Result {
-        let server = Server::builder().add_service(RaftServer::new(Identifies));
+        let server = Server::builder().add_service(FormationServer::new(Identifies));
         Ok(server.serve_with_incoming(Breaks::default().listen(7400).await?).await?)
     }
 

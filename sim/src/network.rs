@@ -13,18 +13,12 @@ pub fn master(place: usize) -> String {
     format!("m{place}")
 }
 
-/// The name of a worker's host.
-pub fn worker(place: usize) -> String {
-    format!("w{place}")
-}
-
 /// The host of all clients.
 pub const CLIENTS: &str = "clients";
 
 /// The fault of the network that there is now.
 pub struct Network {
     masters: usize,
-    workers: usize,
     latency: Duration,
     breaks: Breaks,
     now: Option<Active>,
@@ -42,8 +36,8 @@ struct Active {
 impl Network {
     /// A whole network.
     pub fn new(scenario: &Scenario, breaks: Breaks) -> Self {
-        let Scenario { masters, workers, latency, .. } = *scenario;
-        Self { masters, workers, latency, breaks, now: None }
+        let Scenario { masters, latency, .. } = *scenario;
+        Self { masters, latency, breaks, now: None }
     }
 
     /// A fault begins, with this master as its first victim. Returns what it is, in words.
@@ -52,7 +46,7 @@ impl Network {
         let pairs = self.pairs(fault.kind, victim, &mut dice);
         for (from, to) in &pairs {
             match fault.kind {
-                Kind::Partition | Kind::CutOff | Kind::CutWorker => sim.partition(from.as_str(), to.as_str()),
+                Kind::Partition | Kind::CutOff => sim.partition(from.as_str(), to.as_str()),
                 Kind::OneWay => sim.partition_oneway(from.as_str(), to.as_str()),
                 Kind::Hold => sim.hold(from.as_str(), to.as_str()),
                 Kind::Slow => sim.set_link_max_message_latency(from.as_str(), to.as_str(), SLOW),
@@ -122,14 +116,7 @@ impl Network {
                 others.map(ordered).collect()
             }
             Kind::Hold => vec![(victim_host, master(other()))],
-            Kind::CutOff => {
-                let workers = (0..self.workers).map(worker);
-                workers.chain([CLIENTS.to_owned()]).map(|it| (it, victim_host.clone())).collect()
-            }
-            Kind::CutWorker => {
-                let cut = worker(victim % self.workers);
-                (0..self.masters).map(|it| (cut.clone(), master(it))).collect()
-            }
+            Kind::CutOff => vec![(CLIENTS.to_owned(), victim_host)],
             _ => (1..self.masters).flat_map(|one| (0..one).map(move |other| (master(other), master(one)))).collect(),
         }
     }

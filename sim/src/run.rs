@@ -7,13 +7,13 @@ use squall_tests::linear;
 use turmoil::Sim;
 
 use crate::clients::{self, Desk, Job};
-use crate::invariants::{Invariants, Seen, Violation, Workers};
+use crate::invariants::{Invariants, Seen, Violation};
 use crate::master::Site;
 use crate::net::Breaks;
 use crate::network::{self, Network};
 use crate::scenario::{Fault, Kind, SPAN, Scenario};
 use crate::trace::Trace;
-use crate::worker::Post;
+use crate::plant::Plant;
 
 /// How much time passes in a step.
 const TICK: Duration = Duration::from_millis(5);
@@ -41,9 +41,9 @@ pub struct Outcome {
     pub violation: Option<Violation>,
 }
 
-/// Simulates a seed to its end, or to the first violation.
-pub fn simulate(seed: u64) -> Outcome {
-    let mut world = World::new(Scenario::of(seed));
+/// Simulates a seed to its end, or to the first violation, with a bug planted or none.
+pub fn simulate(seed: u64, plant: Plant) -> Outcome {
+    let mut world = World::new(Scenario::of(seed), plant);
     let violation = world.run().err();
     if let Some(violation) = &violation {
         world.note(format_args!("VIOLATION {violation}"));
@@ -57,10 +57,8 @@ struct World {
     sim: Sim<'static>,
     network: Network,
     sites: Vec<Site>,
-    posts: Vec<Post>,
     desk: Desk,
     invariants: Invariants,
-    workers: Workers,
     trace: Trace,
     kinds: BTreeSet<Kind>,
     faults: usize,
@@ -70,7 +68,7 @@ struct World {
 }
 
 impl World {
-    fn new(scenario: Scenario) -> Self {
+    fn new(scenario: Scenario, plant: Plant) -> Self {
         let breaks = Breaks::default();
         let mut sim = turmoil::Builder::new()
             .rng_seed(scenario.seed)
@@ -83,30 +81,23 @@ impl World {
             .enable_random_order()
             .build();
         let desk = Desk::default();
-        let sites: Vec<_> = (0..scenario.masters).map(|place| Site::new(place, &scenario, breaks.clone())).collect();
+        let sites = Site::all(&scenario, &breaks, plant);
         for site in &sites {
             let software = site.clone();
             sim.host(network::master(site.place()), move || software.clone().run());
         }
-        let posts: Vec<_> = (0..scenario.workers).map(|place| Post::new(place, &scenario, breaks.clone())).collect();
-        for post in &posts {
-            let software = post.clone();
-            sim.host(network::worker(post.place()), move || software.clone().run());
-        }
-        let software = (scenario.clone(), breaks.clone(), desk.clone());
+        let software = (scenario.clone(), breaks.clone(), sites.clone(), desk.clone());
         sim.host(network::CLIENTS, move || {
-            let (scenario, breaks, desk) = software.clone();
-            clients::run(scenario, breaks, desk)
+            let (scenario, breaks, sites, desk) = software.clone();
+            clients::run(scenario, breaks, sites, desk)
         });
         Self {
             network: Network::new(&scenario, breaks),
             sim,
             sites,
-            posts,
             desk,
             scenario,
             invariants: Invariants::default(),
-            workers: Workers::default(),
             trace: Trace::default(),
             kinds: BTreeSet::new(),
             faults: 0,
@@ -150,7 +141,6 @@ impl World {
             self.note(format_args!("acknowledged {revision}"));
             self.invariants.acknowledged(revision)?;
         }
-        self.see_workers(&masters, now)?;
         self.see_stops()?;
         for job in self.desk.done() {
             self.note(format_args!("done: {job:?}"));
@@ -160,17 +150,6 @@ impl World {
             return Err(trouble);
         }
         self.look(&masters, now);
-        Ok(())
-    }
-
-    fn see_workers(&mut self, masters: &[Seen], now: Duration) -> Result<(), Violation> {
-        for post in &self.posts {
-            let name = network::worker(post.place());
-            post.answered().into_iter().for_each(|at| self.workers.answered(&name, at));
-            let leader = masters.iter().filter(|it| it.leads).max_by_key(|it| it.term);
-            let dead = leader.is_some_and(|it| it.dead.contains(&name));
-            self.workers.seen(&name, dead, now)?;
-        }
         Ok(())
     }
 
@@ -207,11 +186,6 @@ impl World {
             }
             Kind::Crash => self.crash(victim),
             Kind::CrashAll => (0..self.sites.len()).map(|place| self.crash(place)).collect(),
-            Kind::CrashWorker => {
-                let worker = network::worker(victim % self.posts.len());
-                self.sim.crash(worker.as_str());
-                format!(" {worker}")
-            }
             Kind::Wipe => {
                 let words = self.crash(victim);
                 self.sites[victim].wipe();
@@ -240,7 +214,6 @@ impl World {
             kind if Kind::NETWORK.contains(&kind) => self.network.end(&self.sim),
             Kind::Crash => self.restart(victim),
             Kind::CrashAll => (0..self.sites.len()).for_each(|place| self.restart(place)),
-            Kind::CrashWorker => self.sim.bounce(network::worker(victim % self.posts.len()).as_str()),
             Kind::Wipe => {
                 self.restart(victim);
                 self.desk.order(Job::Replace(victim));

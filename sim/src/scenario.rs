@@ -1,6 +1,5 @@
 //! What happens in the simulation of one seed, decided before it begins.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use squall_tests::Rng;
@@ -25,16 +24,12 @@ pub enum Kind {
     Loss,
     /// Messages take long.
     Slow,
-    /// A master can be reached by no client and no worker, but by the others.
+    /// A master can be reached by no client, but by the others.
     CutOff,
-    /// A worker and the masters can't hear each other, while workers can.
-    CutWorker,
     /// A master dies, with what it had not synced, and comes back.
     Crash,
     /// All masters die at once, and come back.
     CrashAll,
-    /// A worker dies, and comes back.
-    CrashWorker,
     /// A master dies and its disk is lost; it is replaced.
     Wipe,
     /// A master is removed from the cluster, and comes back with an empty disk.
@@ -45,11 +40,10 @@ pub enum Kind {
 
 impl Kind {
     /// Those of the network.
-    pub const NETWORK: [Self; 7] =
-        [Self::Partition, Self::OneWay, Self::Hold, Self::Loss, Self::Slow, Self::CutOff, Self::CutWorker];
+    pub const NETWORK: [Self; 6] =
+        [Self::Partition, Self::OneWay, Self::Hold, Self::Loss, Self::Slow, Self::CutOff];
     /// Those of processes and members.
-    pub const PROCESS: [Self; 6] =
-        [Self::Crash, Self::CrashAll, Self::CrashWorker, Self::Wipe, Self::Remove, Self::Transfer];
+    pub const PROCESS: [Self; 5] = [Self::Crash, Self::CrashAll, Self::Wipe, Self::Remove, Self::Transfer];
 
     /// Its name in traces and tables.
     pub const fn name(self) -> &'static str {
@@ -60,10 +54,8 @@ impl Kind {
             Self::Loss => "loss",
             Self::Slow => "slow",
             Self::CutOff => "cut-off",
-            Self::CutWorker => "cut-worker",
             Self::Crash => "crash",
             Self::CrashAll => "crash-all",
-            Self::CrashWorker => "crash-worker",
             Self::Wipe => "wipe",
             Self::Remove => "remove",
             Self::Transfer => "transfer",
@@ -78,7 +70,6 @@ impl Kind {
     fn longest(self) -> Duration {
         match self {
             Self::CrashAll | Self::Loss => Duration::from_secs(3),
-            Self::CutWorker | Self::CrashWorker => Duration::from_secs(8),
             _ => Duration::from_secs(5),
         }
     }
@@ -106,8 +97,6 @@ pub struct Scenario {
     pub seed: u64,
     /// How many masters there are.
     pub masters: usize,
-    /// How many workers.
-    pub workers: usize,
     /// How many clients.
     pub clients: usize,
     /// How many topologies they fight over.
@@ -129,17 +118,11 @@ impl Scenario {
         Self {
             seed,
             masters,
-            workers: 3,
             clients: 3 + rng.below(3),
             topologies: 3 + rng.below(4),
             latency: Duration::from_millis(*rng.pick(&[2, 10, 30])),
             faults,
         }
-    }
-
-    /// The kinds of fault in it.
-    pub fn kinds(&self) -> BTreeSet<Kind> {
-        self.faults.iter().map(|fault| fault.kind).collect()
     }
 }
 
@@ -161,7 +144,15 @@ fn lane(rng: &mut Rng, kinds: &[Kind], masters: usize) -> Vec<Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    impl Scenario {
+        fn kinds(&self) -> BTreeSet<Kind> {
+            self.faults.iter().map(|fault| fault.kind).collect()
+        }
+    }
 
     #[test]
     fn a_seed_decides_everything() {

@@ -21,8 +21,3 @@ impl Trace {
         self.0.borrow().clone()
     }
 }
-
-/// A number for some bytes, the same everywhere (FNV-1a).
-pub fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
-}

@@ -186,8 +186,20 @@ fn description(name: &str) -> String {
     words.streams = vec![StreamDecl::new("default".into(), Fields::new(["word"]))];
     let mut count = Component::new("count".into(), Kind::Bolt);
     count.inputs = vec![Input::new("words".into(), "default".into(), Grouping::Fields(Fields::new(["word"])))];
-    count.parallelism = 2;
+    (count.parallelism, count.tasks) = (2, 2);
     let mut topology = Topology::new(name);
     topology.components = vec![words, count];
     serde_json::to_string(&topology).expect("plain data is written as JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_submitted_is_a_valid_topology() {
+        use squall_types::topology::Topology;
+        let topology: Topology = serde_json::from_str(&description("words")).unwrap();
+        assert_eq!(topology.validate().err(), None);
+    }
 }

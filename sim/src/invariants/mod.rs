@@ -1,15 +1,11 @@
-//! What must hold at each step, whatever goes wrong. They know what masters and workers show of themselves, and nothing of how they are built
+//! What must hold at each step, whatever goes wrong. They know what masters show of themselves, and nothing of how they are built
 //! or of what might be broken in them.
-
-use std::collections::BTreeMap;
 
 mod agreement;
 mod log;
-mod workers;
 
 pub use agreement::Agreement;
 pub use log::Log;
-pub use workers::Workers;
 
 /// What one running master shows of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,21 +26,6 @@ pub struct Seen {
     pub applied: u64,
     /// The hash of the whole replicated state, at `applied`.
     pub digest: u64,
-    /// Each topology's assignment, by its name.
-    pub assignments: BTreeMap<String, Placed>,
-    /// Workers that count as dead.
-    pub dead: Vec<String>,
-}
-
-/// An assignment, as far as its chain is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placed {
-    /// Its version.
-    pub version: u64,
-    /// The version before.
-    pub parent: u64,
-    /// A hash of its content.
-    pub content: u64,
 }
 
 /// An invariant that doesn't hold, in words.

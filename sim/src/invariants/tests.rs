@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::*;
 
 fn seen(master: usize, term: u64, applied: u64, digest: u64) -> Seen {
@@ -45,33 +43,4 @@ fn what_is_applied_or_acknowledged_and_not_committed_is_seen() {
     invariants.step(&[seen(0, 1, 5, 55)]).unwrap();
     assert_eq!(invariants.acknowledged(5), Ok(()));
     assert!(invariants.acknowledged(6).is_err());
-}
-
-fn placed(version: u64, parent: u64, content: u64) -> Seen {
-    let placed = Placed { version, parent, content };
-    let assignments = BTreeMap::from([("words".to_owned(), placed)]);
-    Seen { assignments, ..seen(0, 1, version, version) }
-}
-
-#[test]
-fn assignments_are_a_chain_without_forks() {
-    assert_eq!(violation(&[placed(1, 0, 7), placed(2, 1, 8), placed(5, 4, 9)]), "");
-    let other = Seen { digest: 2, ..placed(2, 1, 9) };
-    assert!(violation(&[placed(2, 1, 8), Seen { applied: 3, commit: 3, ..other }]).contains("is two"));
-    assert!(violation(&[placed(1, 0, 7), placed(2, 1, 8), placed(3, 1, 9)]).contains("skips 2"));
-    assert!(violation(&[placed(2, 2, 8)]).contains("comes from 2"));
-}
-
-#[test]
-fn a_worker_that_answered_and_is_declared_dead_is_seen() {
-    let at = Duration::from_millis;
-    let mut workers = Workers::default();
-    workers.answered("w-1", at(5_000));
-    assert_eq!(workers.seen("w-1", false, at(5_100)), Ok(()));
-    assert!(workers.seen("w-1", true, at(5_200)).is_err());
-    let mut workers = Workers::default();
-    workers.answered("w-1", at(5_000));
-    assert_eq!(workers.seen("w-1", true, at(9_000)), Ok(()));
-    workers.answered("w-1", at(9_100));
-    assert_eq!(workers.seen("w-1", true, at(9_200)), Ok(()));
 }
