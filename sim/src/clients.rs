@@ -125,7 +125,7 @@ pub fn address(place: usize) -> String {
 
 async fn work(mut worker: Worker, mut rng: Rng, desk: Desk) {
     while !desk.closing.get() {
-        tokio::time::sleep(rng.between(Duration::from_millis(50), Duration::from_millis(700))).await;
+        tokio::time::sleep(rng.between(Duration::from_millis(30), Duration::from_millis(350))).await;
         if turmoil::sim_elapsed().is_some_and(|elapsed| elapsed > SPAN) {
             continue;
         }

@@ -7,8 +7,8 @@ compile_error!("build this in its own folder, where .cargo/config.toml sets --cf
 mod clients;
 mod disk;
 mod invariants;
-mod many;
 mod machine;
+mod many;
 mod master;
 mod net;
 mod network;
@@ -115,7 +115,9 @@ fn hunt(bug: Option<Plant>, seeds: u64) -> ExitCode {
     for bug in bugs {
         let reports = many::run(&all, bug, true).unwrap_or_default();
         match reports.iter().find_map(|it| Some((it.seed, it.violation.as_ref()?))) {
-            Some((seed, violation)) => println!("{bug:?}: found by seed {seed}, after {} seeds: {violation}", reports.len()),
+            Some((seed, violation)) => {
+                println!("{bug:?}: found by seed {seed}, after {} seeds: {violation}", reports.len())
+            }
             None => {
                 println!("{bug:?}: not found in {} seeds", reports.len());
                 missed = true;

@@ -28,8 +28,10 @@ pub fn run(seeds: &[u64], plant: Plant, first: bool) -> io::Result<Vec<Report>> 
     let bug = plant.to_possible_value().expect("none is hidden").get_name().to_owned();
     let work = || -> io::Result<()> {
         while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let output =
-                Command::new(&program).args(["run", &seed.to_string(), "--plant", &bug]).stderr(if first { Stdio::null() } else { Stdio::inherit() }).output()?;
+            let output = Command::new(&program)
+                .args(["run", &seed.to_string(), "--plant", &bug])
+                .stderr(if first { Stdio::null() } else { Stdio::inherit() })
+                .output()?;
             let report = Report::parse(*seed, &String::from_utf8_lossy(&output.stdout));
             if let Some(violation) = &report.violation {
                 if first {

@@ -67,7 +67,8 @@ impl Breaks {
     pub fn channel(&self, to: &str) -> Channel {
         let endpoint = Endpoint::from_shared(format!("http://{to}")).expect("a host's name and a port are an address");
         let breaks = self.clone();
-        let endpoint = endpoint.http2_keep_alive_interval(SILENCE).keep_alive_timeout(SILENCE).keep_alive_while_idle(true);
+        let endpoint =
+            endpoint.http2_keep_alive_interval(SILENCE).keep_alive_timeout(SILENCE).keep_alive_while_idle(true);
         endpoint.connect_with_connector_lazy(tower::service_fn(move |uri: Uri| {
             let breaks = breaks.clone();
             async move {

@@ -112,7 +112,8 @@ impl Network {
             Kind::OneWay => {
                 let others = (0..self.masters).filter(|it| *it != victim);
                 let towards = dice.percent(50);
-                let ordered = |it: usize| if towards { (master(it), master(victim)) } else { (master(victim), master(it)) };
+                let ordered =
+                    |it: usize| if towards { (master(it), master(victim)) } else { (master(victim), master(it)) };
                 others.map(ordered).collect()
             }
             Kind::Hold => vec![(victim_host, master(other()))],

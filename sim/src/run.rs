@@ -11,9 +11,9 @@ use crate::invariants::{Invariants, Seen, Violation};
 use crate::master::Site;
 use crate::net::Breaks;
 use crate::network::{self, Network};
+use crate::plant::Plant;
 use crate::scenario::{Fault, Kind, SPAN, Scenario};
 use crate::trace::Trace;
-use crate::plant::Plant;
 
 /// How much time passes in a step.
 const TICK: Duration = Duration::from_millis(5);
@@ -292,5 +292,16 @@ impl World {
 
     fn note(&self, what: std::fmt::Arguments<'_>) {
         self.trace.note(self.sim.elapsed(), what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_without_a_planted_bug_violates_nothing_and_one_with_it_does() {
+        assert_eq!(simulate(4, Plant::None).violation, None);
+        assert!(simulate(4, Plant::ReadWithoutQuorum).violation.is_some());
     }
 }

@@ -40,8 +40,7 @@ pub enum Kind {
 
 impl Kind {
     /// Those of the network.
-    pub const NETWORK: [Self; 6] =
-        [Self::Partition, Self::OneWay, Self::Hold, Self::Loss, Self::Slow, Self::CutOff];
+    pub const NETWORK: [Self; 6] = [Self::Partition, Self::OneWay, Self::Hold, Self::Loss, Self::Slow, Self::CutOff];
     /// Those of processes and members.
     pub const PROCESS: [Self; 5] = [Self::Crash, Self::CrashAll, Self::Wipe, Self::Remove, Self::Transfer];
 
@@ -164,7 +163,10 @@ mod tests {
     fn there_are_at_least_six_faults_of_several_kinds_that_end_in_time() {
         for scenario in (0..500).map(Scenario::of) {
             assert!(scenario.faults.len() >= 6 && scenario.kinds().len() >= 2, "{scenario:?}");
-            assert!(scenario.faults.iter().all(|it| it.from >= FIRST && it.from < it.to && it.to <= SPAN), "{scenario:?}");
+            assert!(
+                scenario.faults.iter().all(|it| it.from >= FIRST && it.from < it.to && it.to <= SPAN),
+                "{scenario:?}"
+            );
         }
     }
 

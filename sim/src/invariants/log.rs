@@ -51,6 +51,9 @@ impl Log {
         if revision <= self.committed {
             return Ok(());
         }
-        Err(format!("revision {revision} was acknowledged, and no master knows of more than {} committed", self.committed))
+        Err(format!(
+            "revision {revision} was acknowledged, and no master knows of more than {} committed",
+            self.committed
+        ))
     }
 }
