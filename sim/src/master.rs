@@ -180,7 +180,7 @@ impl Site {
 }
 
 fn cluster() -> ClusterId {
-    ClusterId::new(0x5176_a11).expect("it isn't 0")
+    ClusterId::new(0x0517_6a11).expect("it isn't 0")
 }
 
 fn draw(rng: &mut Rng) -> RaftId {

@@ -186,16 +186,16 @@ mod tests {
         let breaks = Breaks::default();
         let mut sim = turmoil::Builder::new().rng_seed(7).build();
         sim.host("a", serve);
-        let (own, ends) = (breaks.clone(), ["a", "b"].map(|host| sim.lookup(host)));
+        let ends = ["a", "b"].map(|host| sim.lookup(host));
         sim.client("b", async move {
-            let mut stream = own.connect("a:7400").await?;
+            let mut stream = breaks.connect("a:7400").await?;
             let mut byte = [0; 1];
             // The server's preface comes first.
             stream.read_exact(&mut byte).await?;
-            own.between(ends[1], ends[0]);
+            breaks.between(ends[1], ends[0]);
             let ended = stream.read_to_end(&mut Vec::new()).await.unwrap_err();
             assert_eq!(ended.kind(), io::ErrorKind::ConnectionReset);
-            own.connect("a:7400").await?.read_exact(&mut byte).await?;
+            breaks.connect("a:7400").await?.read_exact(&mut byte).await?;
             Ok(())
         });
         sim.run().unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
 
-use squall_tests::linear;
+use squall_tests::{Rng, linear};
 use turmoil::Sim;
 
 use crate::clients::{self, Desk, Job};
@@ -65,6 +65,8 @@ struct World {
     /// Masters whose disk is lost and that the operator has not brought back.
     wiped: BTreeSet<usize>,
     leader: Option<(u64, usize)>,
+    /// Draws who dies next, while masters die again and again.
+    flicker: Option<Rng>,
 }
 
 impl World {
@@ -103,6 +105,7 @@ impl World {
             faults: 0,
             wiped: BTreeSet::new(),
             leader: None,
+            flicker: None,
         }
     }
 
@@ -133,6 +136,7 @@ impl World {
     /// One step, and all that must hold after it.
     fn step(&mut self) -> Result<(), Violation> {
         self.network.step(&self.sim);
+        self.flicker();
         self.sim.step().map_err(|error| format!("a host failed: {error}"))?;
         let now = self.sim.elapsed();
         let masters: Vec<_> = self.sites.iter().filter_map(Site::seen).collect();
@@ -151,6 +155,19 @@ impl World {
         }
         self.look(&masters, now);
         Ok(())
+    }
+
+    /// Now the leader, so that there is an election, now one of those that have just voted.
+    fn flicker(&mut self) {
+        let Some(dice) = &mut self.flicker else { return };
+        let leads = self.sites.iter().filter_map(Site::seen).find(|seen| seen.leads).map(|seen| seen.master);
+        let place = match leads {
+            Some(leader) if dice.percent(3) => leader,
+            None if dice.percent(6) => dice.below(self.sites.len()),
+            _ => return,
+        };
+        self.crash(place);
+        self.restart(place);
     }
 
     /// A master that has ended by itself has met what can't be.
@@ -186,6 +203,10 @@ impl World {
             }
             Kind::Crash => self.crash(victim),
             Kind::CrashAll => (0..self.sites.len()).map(|place| self.crash(place)).collect(),
+            Kind::Flicker => {
+                self.flicker = Some(Rng::new(fault.dice));
+                String::new()
+            }
             Kind::Wipe => {
                 let words = self.crash(victim);
                 self.sites[victim].wipe();
@@ -214,6 +235,7 @@ impl World {
             kind if Kind::NETWORK.contains(&kind) => self.network.end(&self.sim),
             Kind::Crash => self.restart(victim),
             Kind::CrashAll => (0..self.sites.len()).for_each(|place| self.restart(place)),
+            Kind::Flicker => self.flicker = None,
             Kind::Wipe => {
                 self.restart(victim);
                 self.desk.order(Job::Replace(victim));

@@ -30,6 +30,8 @@ pub enum Kind {
     Crash,
     /// All masters die at once, and come back.
     CrashAll,
+    /// Masters die again and again, and are back at once.
+    Flicker,
     /// A master dies and its disk is lost; it is replaced.
     Wipe,
     /// A master is removed from the cluster, and comes back with an empty disk.
@@ -42,7 +44,8 @@ impl Kind {
     /// Those of the network.
     pub const NETWORK: [Self; 6] = [Self::Partition, Self::OneWay, Self::Hold, Self::Loss, Self::Slow, Self::CutOff];
     /// Those of processes and members.
-    pub const PROCESS: [Self; 5] = [Self::Crash, Self::CrashAll, Self::Wipe, Self::Remove, Self::Transfer];
+    pub const PROCESS: [Self; 6] =
+        [Self::Crash, Self::CrashAll, Self::Flicker, Self::Wipe, Self::Remove, Self::Transfer];
 
     /// Its name in traces and tables.
     pub const fn name(self) -> &'static str {
@@ -55,6 +58,7 @@ impl Kind {
             Self::CutOff => "cut-off",
             Self::Crash => "crash",
             Self::CrashAll => "crash-all",
+            Self::Flicker => "flicker",
             Self::Wipe => "wipe",
             Self::Remove => "remove",
             Self::Transfer => "transfer",
@@ -68,7 +72,7 @@ impl Kind {
 
     fn longest(self) -> Duration {
         match self {
-            Self::CrashAll | Self::Loss => Duration::from_secs(3),
+            Self::CrashAll | Self::Flicker | Self::Loss => Duration::from_secs(3),
             _ => Duration::from_secs(5),
         }
     }

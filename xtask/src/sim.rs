@@ -25,9 +25,9 @@ pub struct Options {
     /// Print everything that happens in the first seed, and run no other.
     #[arg(long)]
     trace: bool,
-    /// Plant this bug first; all of them are listed by `--plant list`.
-    #[arg(long, value_name = "BUG")]
-    plant: Option<String>,
+    /// Plant bugs instead, one after the other, and fail if one isn't found.
+    #[arg(long, conflicts_with_all = ["seeds", "from", "trace"])]
+    hunt: bool,
 }
 
 /// A command of cargo within the simulation's workspace.
@@ -44,10 +44,10 @@ pub fn run(options: &Options) -> Result<(), Error> {
     let from = options.from.unwrap_or_else(fresh).to_string();
     let seeds = options.seeds.to_string();
     let mut cmd = cargo(&["run", "--quiet", "--locked", "--"])?;
-    cmd = match (options.trace, &options.plant) {
+    cmd = match (options.trace, options.hunt) {
         (true, _) => cmd.arg("run").arg(from).arg("--trace"),
-        (false, None) => cmd.arg("many").arg("--from").arg(from).arg("--seeds").arg(seeds),
-        (false, Some(bug)) => cmd.arg("hunt").arg(bug),
+        (false, true) => cmd.arg("hunt"),
+        (false, false) => cmd.arg("many").arg("--from").arg(from).arg("--seeds").arg(seeds),
     };
     cmd.run()
 }
@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
 /// The simulation's own tests, then fresh seeds.
 pub fn test() -> Result<(), Error> {
     cargo(&["test", "--quiet", "--locked"])?.run()?;
-    run(&Options { seeds: TESTED, from: None, trace: false, plant: None })
+    run(&Options { seeds: TESTED, from: None, trace: false, hunt: false })
 }
 
 /// A seed that nobody has run before: the time.
