@@ -10,6 +10,7 @@ mod assignment;
 pub mod check;
 mod codec;
 mod command;
+pub mod detector;
 mod event;
 mod level;
 mod lifecycle;
