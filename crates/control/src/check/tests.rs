@@ -87,7 +87,9 @@ fn new_work_for_a_worker_that_takes_none_is_found() {
 fn a_missing_tag_too_many_slots_and_foes_on_one_worker_are_found() {
     let (mut world, plan) = placed();
     let (name, executor, slot) = first(&plan, "b");
-    world.edit("b", |it| drop(it.components[0].tags.insert("gpu".to_owned())));
+    world.edit("b", |it| {
+        it.components[0].tags.insert("gpu".to_owned());
+    });
     assert_eq!(check(&world.input, &plan), [Violation::Tags(name.clone(), executor, slot.worker.clone())]);
 
     let (mut world, plan) = placed();
@@ -96,7 +98,9 @@ fn a_missing_tag_too_many_slots_and_foes_on_one_worker_are_found() {
 
     let (mut world, plan) = placed();
     let a: TopologyName = "a".parse().unwrap();
-    world.edit("b", |it| drop(it.options.anti_affinity.insert(a.clone())));
+    world.edit("b", |it| {
+        it.options.anti_affinity.insert(a.clone());
+    });
     assert_eq!(check(&world.input, &plan), [Violation::AntiAffinity(name, a, slot.worker)]);
 }
 

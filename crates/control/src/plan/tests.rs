@@ -188,7 +188,9 @@ fn each_executor_without_a_place_says_what_stands_in_its_way() {
     assert_eq!(nobody.reasons("a"), [Unplaced::NoWorkers].into());
 
     let mut tags = world().workers(1, 1).topology("a", &[("spout", 1)]);
-    tags.edit("a", |it| drop(it.components[0].tags.insert("gpu".to_owned())));
+    tags.edit("a", |it| {
+        it.components[0].tags.insert("gpu".to_owned());
+    });
     tags.settle();
     assert_eq!(tags.reasons("a"), [Unplaced::NoWorkerWithTags(vec!["gpu".to_owned()])].into());
 
@@ -197,7 +199,9 @@ fn each_executor_without_a_place_says_what_stands_in_its_way() {
     assert_eq!(full.reasons("b"), [Unplaced::NoFreeSlot { slots: 1 }].into());
 
     let mut foes = world().workers(1, 2).topology("a", &[("spout", 1)]).topology("b", &[("spout", 1)]);
-    foes.edit("b", |it| drop(it.options.anti_affinity.insert("a".parse().unwrap())));
+    foes.edit("b", |it| {
+        it.options.anti_affinity.insert("a".parse().unwrap());
+    });
     foes.settle();
     assert_eq!(foes.reasons("b"), [Unplaced::AntiAffinity { worker: "w0".parse().unwrap() }].into());
 
@@ -240,7 +244,7 @@ fn a_rebalanced_component_gets_its_new_executors_and_the_rest_stays() {
     world.edit("a", |it| {
         it.components[1]
             .executors
-            .extend((5..7).map(|task| ExecutorId { first: TaskId::new(task), last: TaskId::new(task) }))
+            .extend((5..7).map(|task| ExecutorId { first: TaskId::new(task), last: TaskId::new(task) }));
     });
     let plan = world.settle();
     assert_eq!(plan.moves.len(), 2);
@@ -284,7 +288,9 @@ fn history() -> impl Strategy<Value = (World, Vec<Vec<Standing>>)> {
                 }
             });
         }
-        made.input.workers.values_mut().step_by(2).for_each(|worker| drop(worker.tags.insert("gpu".to_owned())));
+        made.input.workers.values_mut().step_by(2).for_each(|worker| {
+            worker.tags.insert("gpu".to_owned());
+        });
         let steps = proptest::collection::vec(proptest::collection::vec(standing(), workers), 3);
         (Just(made), steps)
     })
