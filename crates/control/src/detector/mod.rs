@@ -312,11 +312,10 @@ impl Detector {
     }
 
     fn witnessed(&mut self, at: Duration, by: &WorkerName, worker: &WorkerName, silent: Duration) -> Vec<Effect> {
-        if self.standing(by) == Some(Standing::Open) {
-            if let Some(ward) = self.wards.get_mut(worker).filter(|_| by != worker) {
+        if self.standing(by) == Some(Standing::Open)
+            && let Some(ward) = self.wards.get_mut(worker).filter(|_| by != worker) {
                 ward.witnessed(at.saturating_sub(silent));
             }
-        }
         Vec::new()
     }
 

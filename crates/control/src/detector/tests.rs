@@ -238,7 +238,7 @@ fn a_lost_slot_of_a_worker_without_daemon_is_named() {
     let mut lost = BTreeSet::new();
     for step in 0..80_u32 {
         now += STEP;
-        let heard = step.is_multiple_of(5).then(|| ["w0", "w2"]).into_iter().flatten().map(|worker| Event::Heard {
+        let heard = step.is_multiple_of(5).then_some(["w0", "w2"]).into_iter().flatten().map(|worker| Event::Heard {
             worker: name(worker),
             incarnation: WorkerIncarnation::new(1),
             slots: BTreeSet::new(),

@@ -171,11 +171,10 @@ impl Ward {
         if self.leased {
             self.witnessed = self.witnessed.max(Some(moment));
         }
-        if let Life::Suspect(inquiry) | Life::CutOff(inquiry) = &mut self.life {
-            if moment >= inquiry.began {
+        if let Life::Suspect(inquiry) | Life::CutOff(inquiry) = &mut self.life
+            && moment >= inquiry.began {
                 inquiry.streamed = inquiry.streamed.max(Some(moment));
             }
-        }
     }
 
     pub fn tick(&mut self, now: Duration, settings: &Settings) -> Verdict {
