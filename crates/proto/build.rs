@@ -3,16 +3,17 @@
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "squall/v1/common.proto",
     "squall/v1/topologies.proto",
     "squall/v1/cluster.proto",
     "squall/v1/blobs.proto",
     "squall/v1/worker_link.proto",
     "squall/internal/v1/raft.proto",
+    "squall/internal/v1/packages.proto",
 ];
 
-#[expect(clippy::disallowed_methods, reason = "cargo tells a build script so where its output belongs")]
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script by the environment where to write")]
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
     println!("cargo:rerun-if-changed={}", root.display());

@@ -4,8 +4,10 @@
 //! Invariant: no generated type passes beyond the edges. Who takes one from the network turns it into a type of the vocabulary first, which
 //! checks it.
 
+mod failure;
+
 #[allow(missing_docs, reason = "generated; the protos have the comments")]
-#[allow(clippy::all, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated")]
+#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 mod generated {
     pub mod v1 {
         tonic::include_proto!("squall.v1");
@@ -15,6 +17,7 @@ mod generated {
     }
 }
 
+pub use failure::Failure;
 pub use generated::{internal, v1};
 
 /// All of `proto/` as an encoded `FileDescriptorSet`, for gRPC reflection.

@@ -185,4 +185,118 @@ codes! {
     WRITTEN_BY_NEWER = Code::new(5026);
     /// A command or a snapshot can't be read.
     UNREADABLE_RECORD = Code::new(5027);
+    /// A configuration file can't be read.
+    CONFIG_UNREADABLE = Code::new(6001);
+    /// A configuration file is no TOML.
+    CONFIG_SYNTAX = Code::new(6002);
+    /// A setting isn't known.
+    CONFIG_UNKNOWN = Code::new(6003);
+    /// A setting can't have this value.
+    CONFIG_MALFORMED = Code::new(6004);
+    /// Settings don't go together.
+    CONFIG_BROKEN = Code::new(6005);
+    /// A daemon would be open to other machines, unprotected.
+    OFF_LOOPBACK = Code::new(6006);
+    /// Nothing says where data goes.
+    CONFIG_HOMELESS = Code::new(6007);
+    /// A certificate's file can't be read.
+    CERT_UNREADABLE = Code::new(6101);
+    /// A certificate's file has no certificate, or no key, that can be used.
+    CERT_MALFORMED = Code::new(6102);
+    /// A key belongs to another certificate.
+    CERT_KEY_MISMATCH = Code::new(6103);
+    /// A certificate's time is over, or hasn't begun.
+    CERT_EXPIRED = Code::new(6104);
+    /// A certificate was made for another kind of peer.
+    CERT_WRONG_KIND = Code::new(6105);
+    /// A certificate was signed by an authority that isn't the cluster's.
+    CERT_UNKNOWN_CA = Code::new(6106);
+    /// Plain text came to a port that speaks TLS.
+    PLAIN_ON_TLS = Code::new(6107);
+    /// TLS came to a port that speaks plain text.
+    TLS_ON_PLAIN = Code::new(6108);
+    /// A certificate is for another host than the one that was called.
+    CERT_WRONG_HOST = Code::new(6109);
+    /// Two ends couldn't agree on TLS.
+    TLS_FAILED = Code::new(6110);
+    /// A certificate can't be made, or can't be written.
+    CERT_NOT_MADE = Code::new(6111);
+    /// A caller said nothing of who it is.
+    NO_CREDENTIALS = Code::new(6201);
+    /// A token isn't known, or its time is over.
+    TOKEN_REFUSED = Code::new(6202);
+    /// A caller's role may not do this.
+    ROLE_TOO_WEAK = Code::new(6203);
+    /// There is no room on disk for a package.
+    BLOB_NO_ROOM = Code::new(6301);
+    /// A package's bytes are not those that its name is the hash of.
+    BLOB_MISMATCH = Code::new(6302);
+    /// A package on disk is damaged.
+    BLOB_DAMAGED = Code::new(6303);
+    /// An upload doesn't go on where it stopped.
+    BLOB_OFFSET = Code::new(6304);
+    /// The disk refuses to keep a package, or to give it back.
+    BLOB_DISK = Code::new(6305);
+    /// A master doesn't have a package.
+    BLOB_MISSING = Code::new(6306);
+    /// A package is larger than is taken.
+    BLOB_TOO_LARGE = Code::new(6307);
+    /// What serves monitoring can't listen.
+    HTTP_NOT_SERVED = Code::new(6401);
+    /// A field of a request can't be read.
+    BAD_REQUEST = Code::new(6503);
+    /// Too many requests are under way on a master.
+    TOO_MANY_REQUESTS = Code::new(6504);
+    /// A master has no cluster yet.
+    NO_CLUSTER = Code::new(6505);
+    /// A call went from master to master and came to no leader.
+    FORWARDED_IN_A_CIRCLE = Code::new(6506);
+    /// No leader took a call within its deadline.
+    NO_LEADER_IN_TIME = Code::new(6507);
+    /// A plan breaks a rule that every plan has to keep, and was not carried out.
+    PLAN_BREAKS_RULES = Code::new(6508);
+    /// A package isn't on enough disks.
+    BLOB_ON_TOO_FEW_DISKS = Code::new(6510);
+    /// A worker said something out of turn.
+    LINK_OUT_OF_TURN = Code::new(6511);
+    /// A master can't be reached.
+    MASTER_UNREACHABLE = Code::new(6512);
+    /// A master that is to come in belongs to a cluster already.
+    MASTER_NOT_EMPTY = Code::new(6513);
+    /// There is no master of that name.
+    NO_SUCH_MASTER = Code::new(6514);
+    /// A master can't listen where it is to.
+    CANT_LISTEN = Code::new(6515);
+    /// A part of a master ended by itself.
+    PART_ENDED = Code::new(6516);
+    /// A master is silent, or behind.
+    MASTER_AMBER = Code::new(6517);
+    /// A worker is silent, cut off, or dead.
+    WORKER_AMBER = Code::new(6518);
+    /// An executor has no place.
+    UNPLACED = Code::new(6519);
+    /// Fewer masters have a package than should.
+    BLOB_COPIES_MISSING = Code::new(6520);
+    /// The masters have no quorum.
+    NO_QUORUM = Code::new(6521);
+    /// No master answers.
+    NO_MASTER = Code::new(7001);
+    /// The time for a call is over, and what came of it isn't known.
+    TIMED_OUT = Code::new(7002);
+    /// A client's settings can't be used.
+    CLIENT_SETTINGS = Code::new(7003);
+    /// A topology's program doesn't describe it.
+    NOT_DESCRIBED = Code::new(7004);
+    /// A file that a command was given can't be read, or not be written.
+    COMMAND_FILE = Code::new(7005);
+    /// What was waited for didn't come in time.
+    NOT_YET = Code::new(7006);
+    /// There is no such error code.
+    NO_SUCH_CODE = Code::new(7007);
+    /// What a command found can't be written to stdout.
+    NO_STDOUT = Code::new(7008);
+    /// Something answered that is no master.
+    NOT_A_MASTER = Code::new(7009);
+    /// The system refuses what a command needs.
+    COMMAND_SYSTEM = Code::new(7010);
 }

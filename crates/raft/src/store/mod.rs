@@ -160,6 +160,16 @@ pub fn seed(identity: Identity, voters: Vec<Member>, state: Vec<u8>) -> Batch {
     }
 }
 
+impl Contents {
+    /// What a new disk holds once a batch of [`seed`], or an identity alone, is on it.
+    pub fn of(batch: Batch) -> Self {
+        let hard = batch.hard.unwrap_or_default();
+        let term_before = batch.first.map_or(0, |(_, term)| term);
+        let log = batch.snapshot.map(|snapshot| Log { hard, snapshot, term_before, entries: batch.entries });
+        Self { identity: batch.identity, log, hard }
+    }
+}
+
 /// A snapshot's content in bytes.
 pub(crate) fn encode_image(image: &Image) -> Vec<u8> {
     codec::encode(image)

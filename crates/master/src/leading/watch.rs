@@ -1,0 +1,247 @@
+//! Watches over workers: takes what their streams say, asks the failure detector what follows, and tells workers what to run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use squall_control::Command;
+use squall_proto::v1;
+use squall_proto::v1::master_message::Kind;
+use squall_types::cluster::{Revision, WorkerName};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::desired::{Told, desired};
+use super::planner::{self, Done};
+use super::wards::Wards;
+use super::{Attached, Link, Said, Seen, View};
+use crate::core::Core;
+use crate::peers::Peers;
+use crate::services::link::message;
+
+/// How workers are watched over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// How often a worker beats.
+    pub heartbeat: Duration,
+    /// How long it may be silent.
+    pub dead_after: Duration,
+}
+
+/// How often silence is looked for.
+const TICK: Duration = Duration::from_millis(100);
+/// How long decisions are gathered before workers are told of them.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// A worker's stream, downwards.
+struct Stream {
+    number: u64,
+    down: mpsc::Sender<v1::MasterMessage>,
+    /// Whether it has to be told its desired state as soon as there is room.
+    untold: bool,
+}
+
+/// Watches over workers while this master leads.
+pub(crate) struct Watch {
+    core: Arc<Core>,
+    said: mpsc::Receiver<Said>,
+    seen: watch::Sender<Arc<BTreeMap<WorkerName, Seen>>>,
+    planned: watch::Receiver<Done>,
+    records: mpsc::Sender<Command>,
+    wards: Wards,
+    /// Probes that this master carries out itself.
+    probing: JoinSet<Option<WorkerName>>,
+    /// How long a probe may take.
+    patience: Duration,
+    streams: BTreeMap<WorkerName, Stream>,
+    streams_ever: u64,
+    told: Told,
+    /// The first event that workers haven't been told of.
+    untold_from: Revision,
+}
+
+impl Watch {
+    pub(super) fn new(
+        core: Arc<Core>,
+        settings: Settings,
+        said: mpsc::Receiver<Said>,
+        seen: watch::Sender<Arc<BTreeMap<WorkerName, Seen>>>,
+        planned: watch::Receiver<Done>,
+        records: mpsc::Sender<Command>,
+    ) -> Self {
+        let untold_from = core.read().revision().next();
+        let wards = Wards::new(&core, settings);
+        Self {
+            core,
+            said,
+            seen,
+            planned,
+            records,
+            wards,
+            probing: JoinSet::new(),
+            patience: settings.heartbeat,
+            streams: BTreeMap::new(),
+            streams_ever: 0,
+            told: Told::default(),
+            untold_from,
+        }
+    }
+
+    /// Watches until it is dropped.
+    pub(crate) async fn run(mut self) {
+        const AT_ONCE: usize = 256;
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut applied = self.core.shared.applied();
+        let mut batch = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                _ = ticks.tick() => self.tick(),
+                Ok(()) = applied.changed() => {
+                    tokio::time::sleep(GATHER).await;
+                    applied.mark_unchanged();
+                    self.tell_touched();
+                }
+                Some(probed) = self.probing.join_next() => {
+                    // A probe that panicked is no answer.
+                    if let Ok(Some(worker)) = probed {
+                        self.wards.answered(Instant::now(), &worker);
+                    }
+                }
+                count = self.said.recv_many(&mut batch, AT_ONCE) => {
+                    if count == 0 {
+                        return;
+                    }
+                    let now = Instant::now();
+                    batch.drain(..).for_each(|said| self.take(now, said));
+                }
+            }
+            self.record();
+            if self.wards.take_changed() {
+                self.publish();
+            }
+        }
+    }
+
+    fn take(&mut self, now: Instant, said: Said) {
+        match said {
+            Said::Attached(attached, answer) => {
+                let link = self.attach(now, attached);
+                // Who asked may be gone; then its stream is closed, which the next tick sees.
+                let _ = answer.send(link);
+            }
+            Said::Beat { link, reports } if self.is_current(&link) => self.wards.beat(now, &link.worker, &reports),
+            Said::Probed { id, answered } => self.wards.probed(now, id, answered),
+            Said::Goodbye(link) if self.is_current(&link) => self.wards.left(now, &link.worker),
+            Said::Closed(link) if self.is_current(&link) => self.close(&link.worker),
+            Said::Beat { .. } | Said::Goodbye(_) | Said::Closed(_) => {}
+            Said::View(answer) => {
+                let _ = answer.send(self.view());
+            }
+        }
+    }
+
+    fn attach(&mut self, now: Instant, attached: Attached) -> Link {
+        self.streams_ever += 1;
+        let Attached { worker, incarnation, reports, down } = attached;
+        let stream = Stream { number: self.streams_ever, down, untold: true };
+        self.streams.insert(worker.clone(), stream);
+        self.wards.attached(now, &worker, incarnation, &reports);
+        self.tell(&worker);
+        Link { worker, number: self.streams_ever }
+    }
+
+    fn is_current(&self, link: &Link) -> bool {
+        self.streams.get(&link.worker).is_some_and(|stream| stream.number == link.number)
+    }
+
+    fn close(&mut self, worker: &WorkerName) {
+        self.streams.remove(worker);
+        self.told.forget(worker);
+        self.wards.closed(worker);
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        let gone: Vec<_> =
+            self.streams.iter().filter(|(_, it)| it.down.is_closed()).map(|(name, _)| name.clone()).collect();
+        gone.iter().for_each(|worker| self.close(worker));
+        self.wards.tick(now, &self.core);
+        let targets = self.wards.take_targets();
+        for (worker, probe) in self.wards.probes(now, &targets) {
+            if let Some(stream) = self.streams.get(&worker) {
+                // A worker that takes no probe gives no answer: no witness of anything.
+                let _ = stream.down.try_send(message(Kind::Probe(probe)));
+            }
+        }
+        for target in targets {
+            let (peers, patience) = (self.core.peers.clone(), self.patience);
+            self.probing.spawn(async move { probe(&peers, &target.address, patience).await.then_some(target.worker) });
+        }
+        let late: Vec<_> = self.streams.iter().filter(|(_, it)| it.untold).map(|(name, _)| name.clone()).collect();
+        late.iter().for_each(|worker| self.tell(worker));
+    }
+
+    /// Tells those workers what to run for whom it may have changed.
+    fn tell_touched(&mut self) {
+        let touched: BTreeSet<_> = {
+            let state = self.core.read();
+            let touched = match state.events_since(self.untold_from) {
+                Ok(events) => self.told.touched(&state, events),
+                Err(_) => self.streams.keys().cloned().collect(),
+            };
+            self.untold_from = state.revision().next();
+            touched
+        };
+        touched.iter().for_each(|worker| self.tell(worker));
+    }
+
+    fn tell(&mut self, worker: &WorkerName) {
+        let Some(stream) = self.streams.get_mut(worker) else { return };
+        let desired = desired(&self.core.read(), worker);
+        self.told.tell(worker, &desired);
+        stream.untold = stream.down.try_send(message(Kind::Desired(desired))).is_err();
+    }
+
+    /// Has put on record what became of workers. What there is no room for is left out: it is for people to read, and decides nothing.
+    fn record(&mut self) {
+        for command in self.wards.commands() {
+            if self.records.try_send(command).is_err() {
+                tracing::warn!("too much becomes of workers at once to put all on record");
+            }
+        }
+    }
+
+    fn publish(&self) {
+        let seen = self.wards.seen(Instant::now());
+        self.seen.send_replace(Arc::new(seen));
+    }
+
+    fn view(&self) -> View {
+        let state = self.core.read();
+        let now = self.core.env.clock.now();
+        let mut workers = self.wards.seen(Instant::now());
+        for (name, seen) in &mut workers {
+            if let Some(worker) = state.worker(name) {
+                seen.standing = planner::standing(worker, Some(seen), now);
+            }
+        }
+        View { workers, broken: self.planned.borrow().broken.clone() }
+    }
+}
+
+/// Whether a program answers there, whatever it answers: a kernel alone speaks no HTTP/2.
+async fn probe(peers: &Peers, address: &str, patience: Duration) -> bool {
+    let mut client = HealthClient::new(peers.channel(address));
+    let asked = client.check(HealthCheckRequest::default());
+    match tokio::time::timeout(patience, asked).await {
+        Ok(Ok(_)) => true,
+        Ok(Err(refused)) => !matches!(refused.code(), tonic::Code::Unavailable | tonic::Code::Unknown),
+        Err(_) => false,
+    }
+}

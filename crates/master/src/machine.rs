@@ -1,0 +1,90 @@
+//! The replicated state, as Raft's host drives it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use squall_control::{Envelope, Line, Outcome, Seat, State, Supported};
+use squall_raft::{Fatal, Members, Standing, StateMachine};
+use squall_types::cluster::{RaftId, Revision};
+use tokio::sync::watch;
+
+/// The state that all parts of a master read. Only Raft's host changes it.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    state: Arc<RwLock<State>>,
+    applied: watch::Receiver<Revision>,
+}
+
+impl Shared {
+    /// The state now. Never held across an await.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The revision of the state, to wait for the next.
+    pub(crate) fn applied(&self) -> watch::Receiver<Revision> {
+        self.applied.clone()
+    }
+}
+
+/// What Raft's host applies commands to.
+pub(crate) struct Machine {
+    state: Arc<RwLock<State>>,
+    applied: watch::Sender<Revision>,
+    supported: Supported,
+}
+
+impl Machine {
+    pub(crate) fn new(state: State, supported: Supported) -> (Self, Shared) {
+        let (sender, applied) = watch::channel(state.revision());
+        let state = Arc::new(RwLock::new(state));
+        (Self { state: state.clone(), applied: sender, supported }, Shared { state, applied })
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let (revision, done) = {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            let done = change(&mut state);
+            (state.revision(), done)
+        };
+        self.applied.send_replace(revision);
+        done
+    }
+}
+
+impl StateMachine for Machine {
+    type Reply = Outcome;
+
+    fn apply(&mut self, index: Revision, command: &[u8]) -> Result<Outcome, Fatal> {
+        let envelope = Envelope::decode(command, self.supported).map_err(fatal)?;
+        Ok(self.change(|state| state.apply(index, &envelope)))
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).encode()
+    }
+
+    fn restore(&mut self, _: Revision, bytes: &[u8]) -> Result<(), Fatal> {
+        let restored = State::decode(bytes, self.supported).map_err(fatal)?;
+        self.change(|state| *state = restored);
+        Ok(())
+    }
+
+    fn members_changed(&mut self, index: Revision, members: &Members) {
+        let seats = seats(members);
+        self.change(|state| state.members_changed(index, &seats));
+    }
+}
+
+/// The members as the replicated state lists them.
+pub(crate) fn seats(members: &Members) -> BTreeMap<RaftId, Seat> {
+    let seat = |(member, standing): (&squall_raft::Member, Standing)| {
+        let address = Line::lossy(&member.address);
+        (member.id, Seat { name: member.name.clone(), address, voter: standing == Standing::Voter })
+    };
+    members.iter().map(seat).collect()
+}
+
+fn fatal(error: squall_control::DecodeError) -> Fatal {
+    Fatal { code: error.code(), next_step: error.next_step().to_owned(), source: Box::new(error) }
+}

@@ -1,0 +1,79 @@
+//! Workers' streams.
+
+use squall_proto::v1::master_message::Kind as Down;
+use squall_proto::v1::worker_message::Kind as Up;
+use squall_proto::{Failure, v1};
+
+use crate::support::{Master, Worker, alone, hello, mutation, said, submit, within};
+
+async fn workers(master: &Master) -> Vec<v1::Worker> {
+    within(master.cluster().workers(v1::WorkersRequest {})).await.unwrap().into_inner().workers
+}
+
+#[tokio::test]
+async fn a_worker_is_welcomed_told_what_to_run_and_answered_each_beat() {
+    let master = alone().await;
+    let mut worker = Worker::attach(&master, hello("w1")).await.unwrap();
+    let welcome = &worker.welcome;
+    assert_eq!((welcome.heartbeat_ms, welcome.masters.len()), (500, 1));
+    assert_eq!(welcome.cluster_id, master.status().await.cluster_id);
+    assert!(worker.first.slots.is_empty() && worker.first.epoch == 1);
+    let beat = v1::Heartbeat { number: 7, ..v1::Heartbeat::default() };
+    worker.up.send(said(Up::Heartbeat(beat))).await.unwrap();
+    let answer = within(worker.down.message()).await.unwrap().unwrap().kind.unwrap();
+    assert_eq!(answer, Down::Heartbeat(v1::MasterHeartbeat { number: 7 }));
+    let seen = workers(&master).await.remove(0);
+    assert_eq!((seen.state(), seen.admin(), seen.slots), (v1::WorkerState::Alive, v1::WorkerAdmin::Open, 4));
+}
+
+#[tokio::test]
+async fn a_worker_of_another_cluster_is_turned_away() {
+    let master = alone().await;
+    let stranger = v1::Hello { cluster_id: "c-0000000000000001".to_owned(), ..hello("w1") };
+    let Err(status) = Worker::attach(&master, stranger).await else { panic!("it was let in") };
+    assert_eq!(Failure::from_status(&status).unwrap().code.to_string(), "SQ6511");
+    assert!(workers(&master).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_worker_that_speaks_out_of_turn_is_turned_away() {
+    let master = alone().await;
+    let mut worker = Worker::attach(&master, hello("w1")).await.unwrap();
+    worker.up.send(said(Up::Hello(hello("w1")))).await.unwrap();
+    let status = loop {
+        match within(worker.down.message()).await {
+            Ok(message) => assert!(message.is_some(), "it is told why"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(Failure::from_status(&status).unwrap().code.to_string(), "SQ6511");
+}
+
+#[tokio::test]
+async fn what_is_decided_reaches_all_workers_of_a_topology() {
+    let master = alone().await;
+    let mut worker = Worker::attach(&master, hello("w1")).await.unwrap();
+    submit(&master, "words", 1).await.unwrap();
+    let running = worker.told(|desired| desired.slots.iter().any(|slot| slot.active)).await;
+    let slot = &running.slots[0];
+    assert_eq!((slot.topology.as_str(), slot.executors.len()), ("words", 2));
+    assert_eq!(slot.workers.get("w1").map(String::as_str), Some("w1:7500"));
+    assert!(slot.description.contains("\"count\""));
+    let deactivate = v1::DeactivateRequest { mutation: mutation(), name: "words".to_owned() };
+    within(master.topologies().deactivate(deactivate)).await.unwrap();
+    let stopped = worker.told(|desired| desired.slots.iter().all(|slot| !slot.active)).await;
+    assert!(stopped.revision > running.revision && !stopped.slots.is_empty());
+}
+
+#[tokio::test]
+async fn a_worker_that_says_goodbye_has_left_and_its_work_goes_elsewhere() {
+    let master = alone().await;
+    let one = Worker::attach(&master, hello("w1")).await.unwrap();
+    submit(&master, "words", 1).await.unwrap();
+    let mut two = Worker::attach(&master, hello("w2")).await.unwrap();
+    one.up.send(said(Up::Goodbye(v1::Goodbye {}))).await.unwrap();
+    let moved = two.told(|desired| !desired.slots.is_empty()).await;
+    assert!(moved.slots[0].executors.iter().all(|executor| executor.slot.as_ref().unwrap().worker == "w2"));
+    let left = workers(&master).await.into_iter().find(|worker| worker.name == "w1").unwrap();
+    assert_eq!(left.state(), v1::WorkerState::Left);
+}
