@@ -63,6 +63,8 @@ pub enum Event {
         /// Those of its slots that can be asked.
         slots: BTreeSet<u16>,
     },
+    /// A worker is on record, and has not been heard: it gets a lease.
+    Registered(WorkerName, Known),
     /// A worker said goodbye.
     Left(WorkerName),
     /// A worker's stream ended without a goodbye.
@@ -197,6 +199,7 @@ impl Detector {
         let at = self.felt(now + BEFORE);
         match event {
             Event::Heard { worker, incarnation, slots } => self.heard(at, worker, incarnation, slots),
+            Event::Registered(worker, known) => self.registered(at, worker, &known),
             Event::Left(worker) => self.left(&worker),
             Event::Closed(worker) => self.closed(at, &worker),
             Event::Forgotten(worker) => self.forgotten(&worker),
@@ -272,6 +275,14 @@ impl Detector {
         effects
     }
 
+    fn registered(&mut self, at: Duration, worker: WorkerName, known: &Known) -> Vec<Effect> {
+        if self.wards.contains_key(&worker) {
+            return Vec::new();
+        }
+        self.wards.insert(worker.clone(), Ward::leased(at, known));
+        vec![Effect::Changed(worker)]
+    }
+
     fn left(&mut self, worker: &WorkerName) -> Vec<Effect> {
         let Some(ward) = self.wards.get_mut(worker) else { return Vec::new() };
         if !ward.leave() {
@@ -313,9 +324,10 @@ impl Detector {
 
     fn witnessed(&mut self, at: Duration, by: &WorkerName, worker: &WorkerName, silent: Duration) -> Vec<Effect> {
         if self.standing(by) == Some(Standing::Open)
-            && let Some(ward) = self.wards.get_mut(worker).filter(|_| by != worker) {
-                ward.witnessed(at.saturating_sub(silent));
-            }
+            && let Some(ward) = self.wards.get_mut(worker).filter(|_| by != worker)
+        {
+            ward.witnessed(at.saturating_sub(silent));
+        }
         Vec::new()
     }
 

@@ -364,6 +364,18 @@ fn a_daemon_of_the_past_is_not_heard() {
 }
 
 #[test]
+fn who_is_on_record_and_was_never_heard_gets_a_lease() {
+    let mut world = World::new(2);
+    let known = Known { incarnation: WorkerIncarnation::new(1), strikes: 0 };
+    let machine = Machine { daemon: false, slots: false, masters: true, incarnation: 1 };
+    world.machines.insert(name("w9"), machine);
+    world.say(Event::Registered(name("w9"), known));
+    assert_eq!(world.standing("w9"), Standing::Unheard);
+    world.run(Duration::from_millis(3_200));
+    assert_eq!(world.standing("w9"), Standing::Dead);
+}
+
+#[test]
 fn who_is_forgotten_is_watched_no_more() {
     let mut world = World::new(2);
     world.say(Event::Forgotten(name("w1")));

@@ -172,9 +172,10 @@ impl Ward {
             self.witnessed = self.witnessed.max(Some(moment));
         }
         if let Life::Suspect(inquiry) | Life::CutOff(inquiry) = &mut self.life
-            && moment >= inquiry.began {
-                inquiry.streamed = inquiry.streamed.max(Some(moment));
-            }
+            && moment >= inquiry.began
+        {
+            inquiry.streamed = inquiry.streamed.max(Some(moment));
+        }
     }
 
     pub fn tick(&mut self, now: Duration, settings: &Settings) -> Verdict {
