@@ -2,7 +2,6 @@
 //!
 //! A line that begins a command is run; the indented lines below it are what it must say. `SQUALL_WRITE_GOLDEN=1` writes them anew.
 
-#[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 mod common;
 mod script;
 
