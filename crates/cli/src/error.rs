@@ -220,7 +220,9 @@ impl CliError {
         match self {
             Self::Demo(error) => error.code(),
             Self::Node(error) => error.code(),
-            Self::Config(errors) => errors.iter().next().map_or(codes::CONFIG_BROKEN, |error| error.code()),
+            Self::Config(errors) => {
+                errors.iter().next().map_or(codes::CONFIG_BROKEN, squall_master::config::ConfigError::code)
+            }
             Self::Settings(_) => codes::CLIENT_SETTINGS,
             Self::Material(error) => error.code(),
             Self::Cert(error) => error.code(),
@@ -243,7 +245,9 @@ impl CliError {
         match self {
             Self::Demo(error) => format!("`squall explain {}` says more", error.code()),
             Self::Node(error) => error.next_step(),
-            Self::Config(errors) => errors.iter().next().map(|error| error.next_step()).unwrap_or_default(),
+            Self::Config(errors) => {
+                errors.iter().next().map(squall_master::config::ConfigError::next_step).unwrap_or_default()
+            }
             Self::Settings(error) => error.next_step(),
             Self::Material(error) => error.next_step().to_owned(),
             Self::Cert(error) => error.next_step().to_owned(),

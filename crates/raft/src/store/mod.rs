@@ -78,7 +78,7 @@ pub struct Snapshot {
     pub term: u64,
     /// Who votes.
     pub conf: ConfState,
-    /// Members and state, as [`Image`] writes them: what a snapshot's receiver gets.
+    /// Members and state: what a snapshot's receiver gets.
     pub image: Vec<u8>,
 }
 
