@@ -42,3 +42,45 @@ impl Flaps {
         Some((lasting, self.strikes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// What comes of so many comebacks, a second apart.
+    fn often(flaps: &mut Flaps, from: Duration, times: u32) -> Vec<(Duration, u32)> {
+        (0..times).filter_map(|number| flaps.count(from + SECOND * number)).collect()
+    }
+
+    #[test]
+    fn two_comebacks_are_none_too_many() {
+        assert_eq!(often(&mut Flaps::new(SECOND, 0), SECOND, 2), []);
+    }
+
+    #[test]
+    fn each_quarantine_lasts_twice_as_long_up_to_an_hour() {
+        let lasting: Vec<_> =
+            often(&mut Flaps::new(SECOND, 0), SECOND, 24).into_iter().map(|(it, _)| it.as_secs()).collect();
+        assert_eq!(lasting, [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
+    }
+
+    #[test]
+    fn comebacks_far_apart_are_no_flapping() {
+        let mut flaps = Flaps::new(SECOND, 0);
+        assert!((1..20).all(|number| flaps.count(WINDOW / 2 * number).is_none()));
+    }
+
+    #[test]
+    fn what_was_decided_before_the_election_counts_on_and_is_forgotten_in_calm() {
+        let mut flaps = Flaps::new(SECOND, 3);
+        assert_eq!(often(&mut flaps, SECOND, 3), [(FIRST * 8, 4)]);
+        assert_eq!(often(&mut flaps, CALM * 2, 3), [(FIRST, 1)]);
+    }
+
+    #[test]
+    fn no_number_of_strikes_is_too_high() {
+        assert_eq!(often(&mut Flaps::new(SECOND, u32::MAX - 1), SECOND, 6), [(LONGEST, u32::MAX); 2]);
+    }
+}

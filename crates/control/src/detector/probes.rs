@@ -91,3 +91,57 @@ pub(super) fn witnesses(
     let first = usize::try_from(hash % count as u64).unwrap_or(0);
     live.iter().cycle().skip(first).take(most.min(live.len())).cloned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn name(text: &str) -> WorkerName {
+        text.parse().unwrap()
+    }
+
+    fn ask(probes: &mut Probes, at: Duration, worker: &str) -> Option<ProbeId> {
+        match probes.ask(at, &Prober::Leader, &name(worker), Target::Daemon, SECOND)? {
+            Effect::Probe { id, .. } => Some(id),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_taken_once() {
+        let mut probes = Probes::default();
+        let id = ask(&mut probes, SECOND, "w1").unwrap();
+        assert_eq!(probes.take(id).map(|asked| asked.worker), Some(name("w1")));
+        assert!(probes.take(id).is_none());
+    }
+
+    #[test]
+    fn a_prober_has_room_again_when_answers_come_or_are_given_up() {
+        let mut probes = Probes::default();
+        let ids: Vec<_> = (0..MOST_EACH).filter_map(|_| ask(&mut probes, SECOND, "w1")).collect();
+        assert_eq!(ask(&mut probes, SECOND, "w1"), None);
+        probes.take(ids[0]);
+        assert!(ask(&mut probes, SECOND * 9, "w2").is_some());
+        assert_eq!(ask(&mut probes, SECOND, "w1"), None);
+        probes.expire(SECOND * 9, SECOND);
+        assert_eq!(probes.asked.len(), 1);
+        probes.drop_of(&name("w2"));
+        assert!(probes.asked.is_empty() && probes.loads.is_empty());
+    }
+
+    #[test]
+    fn witnesses_are_different_workers_and_all_get_their_turn() {
+        let live: Vec<_> = (0..10).map(|number| name(&format!("w{number}"))).collect();
+        let mut ever = std::collections::BTreeSet::new();
+        for round in 0..100 {
+            let some: std::collections::BTreeSet<_> = witnesses(&live, &name("dead"), round, 3).collect();
+            assert_eq!(some.len(), 3);
+            ever.extend(some);
+        }
+        assert_eq!(ever.len(), 10);
+        assert_eq!(witnesses(&live[..2], &name("dead"), 1, 3).count(), 2);
+        assert_eq!(witnesses(&[], &name("dead"), 1, 3).count(), 0);
+    }
+}

@@ -487,3 +487,47 @@ proptest! {
         prop_assert_eq!(world.dead(), dead.iter().map(|worker| format!("w{worker}")).collect::<BTreeSet<_>>());
     }
 }
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let worker = || (0_usize..4).prop_map(|number| name(&format!("w{number}")));
+    let slots = proptest::collection::btree_set(0_u16..3, 0..3);
+    prop_oneof![
+        (worker(), 0_u64..4, slots).prop_map(|(worker, incarnation, slots)| {
+            Event::Heard { worker, incarnation: WorkerIncarnation::new(incarnation), slots }
+        }),
+        worker().prop_map(Event::Left),
+        worker().prop_map(Event::Closed),
+        worker().prop_map(Event::Forgotten),
+        (0_u64..200, any::<bool>()).prop_map(|(id, answered)| Event::Probed { id: ProbeId(id), answered }),
+        (worker(), worker(), any::<u32>()).prop_map(|(by, worker, millis)| {
+            Event::Witnessed { by, worker, silent: Duration::from_millis(millis.into()) }
+        }),
+        Just(Event::Tick),
+        Just(Event::Tick),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_same_events_have_the_same_effects_whatever_they_are(
+        events in proptest::collection::vec((0_u64..400, any_event()), 0..200),
+    ) {
+        let run = || {
+            let mut detector = Detector::new(Settings::default(), Duration::ZERO, []);
+            let mut now = Duration::ZERO;
+            let mut effects = Vec::new();
+            for (millis, event) in &events {
+                now += Duration::from_millis(*millis);
+                effects.extend(detector.handle(now, event.clone()));
+            }
+            (effects, detector.stalls())
+        };
+        let (effects, stalls) = run();
+        let ids: Vec<_> = effects.iter().filter_map(|effect| match effect {
+            Effect::Probe { id, .. } => Some(*id),
+            _ => None,
+        }).collect();
+        prop_assert!(ids.is_sorted_by(|one, other| one < other), "a probe's number came twice");
+        prop_assert_eq!(run(), (effects, stalls));
+    }
+}

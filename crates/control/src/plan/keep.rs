@@ -84,7 +84,7 @@ fn stay(
     if !seats.has((at, slot.number)) && !seats.may_open(topology) {
         return Err(Reason::Ceiling(topology.options.max_slots));
     }
-    if topology.evenly && seats.count((at, slot.number), place) >= seats.share(place) {
+    if topology.evenly && !seats.is_even_with((at, slot.number), place) {
         return Err(Reason::Evenly);
     }
     Ok(at)

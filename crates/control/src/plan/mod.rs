@@ -16,6 +16,8 @@ mod make;
 mod outcome;
 mod place;
 mod pool;
+#[cfg(test)]
+mod reasons;
 mod seats;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -26,8 +26,24 @@ pub(super) struct Seats {
     /// Slots of the topology in each zone.
     pub zones: Vec<u32>,
     places: Vec<(ExecutorId, usize)>,
-    /// How many executors of each component a slot has in an even spread.
-    shares: Vec<u32>,
+    shares: Vec<Share>,
+}
+
+/// How an even spread deals a component's executors out.
+struct Share {
+    /// How many each slot has at least.
+    floor: u32,
+    /// How many slots have one more.
+    extra: u32,
+    /// How many slots have one more already.
+    taken: u32,
+}
+
+impl Share {
+    fn new(executors: usize, slots: usize) -> Self {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Self { floor: number(executors / slots), extra: number(executors % slots), taken: 0 }
+    }
 }
 
 impl Seats {
@@ -35,13 +51,12 @@ impl Seats {
         let it = board.topologies[topology].1;
         let executors: usize = it.components.iter().map(|component| component.executors.len()).sum();
         let slots = board.takers.min(it.ceiling()).min(executors).max(1);
-        let share = |count: usize| u32::try_from(count.div_ceil(slots)).unwrap_or(u32::MAX);
         Self {
             slots: Vec::new(),
             numbers: BTreeMap::new(),
             zones: vec![0; board.zones],
             places: Vec::with_capacity(executors),
-            shares: it.components.iter().map(|component| share(component.executors.len())).collect(),
+            shares: it.components.iter().map(|component| Share::new(component.executors.len(), slots)).collect(),
         }
     }
 
@@ -55,6 +70,8 @@ impl Seats {
         }
         self.slots[number].counts[component] += 1;
         self.slots[number].all += 1;
+        let share = &mut self.shares[component];
+        share.taken += u32::from(self.slots[number].counts[component] == share.floor + 1);
         self.places.push((executor, number));
         number
     }
@@ -73,12 +90,17 @@ impl Seats {
         self.slots.len() < topology.ceiling()
     }
 
-    pub fn count(&self, at: At, component: usize) -> u32 {
-        self.numbers.get(&at).map_or(0, |number| self.slots[*number].counts[component])
+    /// Whether one more of the component in this slot leaves room for an even spread.
+    pub fn is_even_with(&self, at: At, component: usize) -> bool {
+        let count = self.numbers.get(&at).map_or(0, |number| self.slots[*number].counts[component]);
+        let share = &self.shares[component];
+        count < share.floor || (count == share.floor && share.taken < share.extra)
     }
 
+    /// The most executors of a component that a slot has in an even spread.
     pub fn share(&self, component: usize) -> u32 {
-        self.shares[component]
+        let share = &self.shares[component];
+        share.floor + u32::from(share.extra > 0)
     }
 
     /// All places.
