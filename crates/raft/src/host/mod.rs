@@ -225,11 +225,19 @@ impl<M: StateMachine> Host<M> {
     fn tick(&mut self) {
         self.ticks += 1;
         // A master that is none any more would only disturb the others.
-        if !self.removed {
+        if !self.removed && !self.must_not_stand() {
             self.raw.tick();
         }
         self.tick_reads();
         self.tick_transfer();
+    }
+
+    /// Whether Raft would panic if it began an election now: while a leader's snapshot is on its way to the disk it looks for entries that
+    /// are gone, and the only voter wins at once, which it may only with all of its log on disk.
+    fn must_not_stand(&self) -> bool {
+        let log = &self.raw.raft.raft_log;
+        let alone = self.raw.raft.prs().is_singleton();
+        !self.is_leader() && (log.applied + 1 < log.first_index() || alone && !self.in_flight.is_empty())
     }
 
     fn receive(&mut self, message: Message, stored: Option<oneshot::Sender<bool>>) {
@@ -251,6 +259,11 @@ impl<M: StateMachine> Host<M> {
 
     /// What would make Raft panic: it takes what a member says about this log for true.
     fn refuses(&self, message: &Message) -> bool {
+        match message.get_msg_type() {
+            MessageType::MsgTimeoutNow if self.must_not_stand() => return true,
+            MessageType::MsgSnapshot if store::decode_image(&message.get_snapshot().data).is_err() => return true,
+            _ => {}
+        }
         let last = self.raw.raft.raft_log.last_index();
         let too_far = match message.get_msg_type() {
             MessageType::MsgHeartbeat => message.commit > last && message.term >= self.raw.raft.term,
@@ -271,8 +284,9 @@ impl<M: StateMachine> Host<M> {
     /// Raft draws from the thread's randomness; what counts here is a function of the seed and of when this election's wait began.
     fn draw_election_timeout(&mut self) {
         let began = self.ticks.wrapping_sub(self.raw.raft.election_elapsed as u64);
-        let drawn = mix(self.seed ^ mix(began ^ self.raw.raft.term.rotate_left(32))) % (ELECTION_TICKS + 1);
-        let timeout = usize::try_from(ELECTION_TICKS + drawn).expect("a small number");
+        let drawn = mix(self.seed ^ mix(began ^ self.raw.raft.term.rotate_left(32))) % ELECTION_TICKS;
+        // Not before the others have stopped to trust the old leader too: they would not answer.
+        let timeout = usize::try_from(ELECTION_TICKS + 1 + drawn).expect("a small number");
         self.raw.raft.set_randomized_election_timeout(timeout);
     }
 

@@ -30,9 +30,7 @@ impl<M: StateMachine> Host<M> {
             self.install(ready.snapshot(), &mut batch)?;
         }
         for state in ready.take_read_states() {
-            if let Ok(number) = state.request_ctx.try_into() {
-                self.reads.answered(u64::from_le_bytes(number), state.index);
-            }
+            self.read_state(&state.request_ctx, state.index);
         }
         let committed = ready.take_committed_entries();
         let entries = ready.take_entries();
@@ -59,10 +57,9 @@ impl<M: StateMachine> Host<M> {
         let Some(first) = entries.first() else { return };
         let from = first.index;
         batch.entries = entries.iter().map(entry_to_store).collect();
-        let leader = self.leader();
         self.raw.mut_store().append(entries);
         let log = &self.raw.raft.raft_log;
-        self.proposals.replaced(from, leader, |index| log.term(index).ok());
+        self.proposals.replaced(from, |index| log.term(index).ok());
         self.change_replaced(from);
     }
 
