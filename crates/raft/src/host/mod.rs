@@ -3,9 +3,13 @@
 //! Inputs come one by one ([`Host::step`]); a [`turn`](Host::turn) then takes out what Raft has ready: many inputs, one batch for the disk.
 
 mod change;
+#[cfg(test)]
+mod mutant;
 mod propose;
 mod read;
 mod ready;
+#[cfg(test)]
+mod sim;
 mod snapshot;
 mod transfer;
 
@@ -130,6 +134,8 @@ pub(crate) struct Host<M: StateMachine> {
     changing: Option<Changing>,
     transferring: Option<Transferring>,
     out: Output,
+    #[cfg(test)]
+    mutant: Option<mutant::Mutant>,
 }
 
 impl<M: StateMachine> Host<M> {
@@ -189,6 +195,8 @@ impl<M: StateMachine> Host<M> {
             changing: None,
             transferring: None,
             out: Output::default(),
+            #[cfg(test)]
+            mutant: None,
         };
         host.draw_election_timeout();
         if host.members.voters().map(|member| member.id).eq([id]) {
@@ -292,6 +300,8 @@ impl<M: StateMachine> Host<M> {
 
     /// Takes out what Raft has ready: applies what is committed, answers who waits, and says what to send and to write.
     pub(crate) fn turn(&mut self) -> Result<Output, StopReason> {
+        #[cfg(test)]
+        self.count_learners();
         self.issue_reads();
         while self.raw.has_ready() {
             self.take_ready()?;

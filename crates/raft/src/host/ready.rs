@@ -73,11 +73,22 @@ impl<M: StateMachine> Host<M> {
         // How far is committed may be forgotten: that alone is no reason to wait for the disk.
         if self.hard_is_dirty && (ready.must_sync() || !batch.is_empty()) {
             batch.hard = Some(self.raw.store().hard());
+            #[cfg(test)]
+            if self.mutant == Some(super::mutant::Mutant::VoteNotStored) {
+                batch.hard = batch.hard.map(|hard| HardState { vote: 0, ..hard });
+            }
             self.hard_is_dirty = false;
         }
     }
 
     fn hand_over(&mut self, batch: Batch, ready: u64, messages: Vec<Message>) {
+        #[cfg(test)]
+        if self.mutant == Some(super::mutant::Mutant::SkippedFsync) && batch.snapshot.is_none() {
+            self.write(batch);
+            self.raw.on_persist_ready(ready);
+            self.out.messages.extend(messages);
+            return;
+        }
         if batch.is_empty() && self.in_flight.is_empty() {
             self.raw.on_persist_ready(ready);
             self.out.messages.extend(messages);
