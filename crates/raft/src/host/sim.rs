@@ -69,8 +69,7 @@ fn apply(contents: &mut Contents, batch: Batch) {
         match &mut contents.log {
             Some(log) => log.snapshot = snapshot,
             None => {
-                contents.log =
-                    Some(StoredLog { hard: contents.hard, snapshot, term_before: 0, entries: Vec::new() });
+                contents.log = Some(StoredLog { hard: contents.hard, snapshot, term_before: 0, entries: Vec::new() });
             }
         }
     }
@@ -148,7 +147,18 @@ fn identity(number: u64) -> Identity {
 
 fn node(number: u64, disk: Contents) -> Node {
     let book = Book::default();
-    Node { id: id(number), host: None, book, seen: 0, disk, writes: VecDeque::new(), slow: 1, applied: 0, commit: 0, up_at: 0 }
+    Node {
+        id: id(number),
+        host: None,
+        book,
+        seen: 0,
+        disk,
+        writes: VecDeque::new(),
+        slow: 1,
+        applied: 0,
+        commit: 0,
+        up_at: 0,
+    }
 }
 
 fn first_disk(number: u64, size: u64) -> Contents {
@@ -217,7 +227,14 @@ impl Sim {
             }
             for message in out.messages {
                 let due = now + 1 + rng.below(3) + if rng.below(20) == 0 { rng.below(30) } else { 0 };
-                self.trace.push(format!("{now} {} > {} {:?} {} {}", message.from, message.to, message.get_msg_type(), message.term, message.index));
+                self.trace.push(format!(
+                    "{now} {} > {} {:?} {} {}",
+                    message.from,
+                    message.to,
+                    message.get_msg_type(),
+                    message.term,
+                    message.index
+                ));
                 self.net.push(Packet { due, message });
             }
         }
@@ -241,13 +258,17 @@ impl Sim {
             match to_host.filter(|_| !lost) {
                 // As the service does: who was taken out isn't heard, and told so.
                 Some(host) if host.members.was_removed(from) => {
-                    if let Some(host) = self.nodes.iter_mut().find(|node| node.id == from).and_then(|it| it.host.as_mut()) {
+                    if let Some(host) =
+                        self.nodes.iter_mut().find(|node| node.id == from).and_then(|it| it.host.as_mut())
+                    {
                         host.step(Input::Removed);
                     }
                 }
                 Some(host) => host.step(Input::Peer { message: packet.message, stored }),
                 None => {
-                    if let Some(host) = self.nodes.iter_mut().find(|node| node.id == from).and_then(|it| it.host.as_mut()) {
+                    if let Some(host) =
+                        self.nodes.iter_mut().find(|node| node.id == from).and_then(|it| it.host.as_mut())
+                    {
                         host.step(Input::Unreachable(to));
                     }
                 }
@@ -388,6 +409,16 @@ impl Sim {
         self.books.faults.insert(what);
     }
 
+    /// Who has just voted may be back before the election is over, and knows what it stored.
+    fn disturb_election(&mut self) {
+        let standing = |it: &Node| it.host.as_ref().is_some_and(|host| host.raw.raft.state == StateRole::Candidate);
+        if self.nodes.iter().any(standing) && self.rng.below(3) == 0 {
+            let at = usize::try_from(self.rng.below(self.nodes.len() as u64)).unwrap();
+            self.crash(at, self.now + 1);
+            self.books.faults.insert("restart in an election");
+        }
+    }
+
     fn crash(&mut self, at: usize, until: u64) {
         let node = &mut self.nodes[at];
         node.host = None;
@@ -396,19 +427,21 @@ impl Sim {
     }
 
     fn change_members(&mut self, at: usize) {
-        let Some(leader) = self.nodes.iter().position(|it| it.host.as_ref().is_some_and(Host::is_leader)) else { return };
+        let Some(leader) = self.nodes.iter().position(|it| it.host.as_ref().is_some_and(Host::is_leader)) else {
+            return;
+        };
         let members = self.nodes[leader].host.as_ref().unwrap().members.clone();
         let learner = members.iter().find(|(_, standing)| *standing == Standing::Learner).map(|(it, _)| it.id);
         let change = match learner {
-            Some(learner) => Change::Promote(learner),
-            None if members.len() < 5 => {
+            Some(learner) if self.rng.below(3) == 0 => Change::Promote(learner),
+            _ if members.len() < 6 => {
                 let number = self.next_id;
                 self.next_id += 1;
                 let disk = Contents { identity: Some(identity(number)), ..Contents::default() };
                 self.nodes.push(node(number, disk));
                 Change::AddLearner(member(number))
             }
-            None => Change::Remove(self.nodes[at].id),
+            _ => Change::Remove(self.nodes[at].id),
         };
         if self.mutant == Some(Mutant::WipedDiskVotes) && at != leader && self.nodes[at].disk.log.is_some() {
             let size = self.books.leaders.len().min(1) as u64 * 3;
@@ -469,6 +502,7 @@ fn run(seed: u64, mutant: Option<Mutant>) -> Result<(Vec<String>, BTreeSet<&'sta
             if sim.rng.below(30) == 0 {
                 sim.disturb();
             }
+            sim.disturb_election();
             sim.step()?;
         }
         sim.converge()?;
@@ -489,7 +523,7 @@ fn whatever_happens_hosts_agree_and_lose_nothing() {
             Err(violation) => panic!("seed {seed}: {violation}"),
         }
     }
-    assert_eq!(faults.len(), 7, "a kind of fault was never seen: {faults:?}");
+    assert_eq!(faults.len(), 8, "a kind of fault was never seen: {faults:?}");
 }
 
 #[test]
