@@ -97,7 +97,11 @@ impl Log {
 
     /// Forgets entries below an index, if they are in the snapshot. Says what is then the first, and the term before it.
     pub(crate) fn compact(&mut self, below: u64) -> (u64, u64) {
-        let below = below.min(self.snapshot.index + 1);
+        self.cut(below.min(self.snapshot.index + 1))
+    }
+
+    /// Forgets entries below an index, wherever the snapshot ends.
+    pub(crate) fn cut(&mut self, below: u64) -> (u64, u64) {
         while self.first < below {
             let Some(entry) = self.entries.pop_front() else { break };
             self.term_before = entry.term;

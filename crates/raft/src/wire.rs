@@ -72,6 +72,7 @@ pub(crate) fn from_wire(from: u64, to: u64, message: wire::Message) -> Result<er
     {
         return Err(Nonsense("its entries"));
     }
+    check_shape(kind, &message)?;
     let mut raft = eraftpb::Message::default();
     raft.set_msg_type(kind);
     raft.from = from;
@@ -91,6 +92,17 @@ pub(crate) fn from_wire(from: u64, to: u64, message: wire::Message) -> Result<er
         raft.mut_snapshot().set_metadata(meta_from_wire(meta));
     }
     Ok(raft)
+}
+
+/// What Raft takes for granted of a message, and would panic without.
+fn check_shape(kind: eraftpb::MessageType, message: &wire::Message) -> Result<(), Nonsense> {
+    let first = message.entries.first();
+    let fits = match kind {
+        eraftpb::MessageType::MsgReadIndex => message.entries.len() == 1,
+        eraftpb::MessageType::MsgAppend => first.is_none_or(|first| Some(first.index) == message.index.checked_add(1)),
+        _ => true,
+    };
+    if fits { Ok(()) } else { Err(Nonsense("its entries don't belong to its type")) }
 }
 
 /// Types that a host sends to itself; from outside they would steer it.
@@ -221,6 +233,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_message_whose_entries_raft_would_panic_at_is_refused() {
+        let entry = wire::Entry { index: 7, ..Default::default() };
+        let message = |kind: eraftpb::MessageType, index, entries| wire::Message {
+            r#type: number(kind.value()),
+            index,
+            entries,
+            ..Default::default()
+        };
+        let read = eraftpb::MessageType::MsgReadIndex;
+        assert!(from_wire(1, 2, message(read, 0, Vec::new())).is_err());
+        assert!(from_wire(1, 2, message(read, 0, vec![entry.clone()])).is_ok());
+        let append = eraftpb::MessageType::MsgAppend;
+        assert!(from_wire(1, 2, message(append, 9, vec![entry.clone()])).is_err());
+        assert!(from_wire(1, 2, message(append, u64::MAX, vec![entry.clone()])).is_err());
+        assert!(from_wire(1, 2, message(append, 6, vec![entry])).is_ok());
+    }
+
     proptest! {
         #[test]
         fn a_message_arrives_as_it_was_sent(kind in 3_i32..10, numbers: [u64; 8], reject: bool, context: Vec<u8>, data: Vec<Vec<u8>>) {
@@ -229,7 +259,10 @@ mod tests {
             (message.commit, message.commit_term) = (numbers[3], numbers[4]);
             (message.request_snapshot, message.reject_hint, message.reject) = (numbers[5], numbers[6], reject);
             message.context = context.into();
-            let entries: Vec<_> = data.into_iter().zip(1..).map(|(data, index)| eraftpb::Entry { index, term: numbers[7], data: data.into(), ..Default::default() }).collect();
+            let first = numbers[2] % 1_000_000 + 1;
+            message.index = first - 1;
+            let data = if kind == 9 { vec![Vec::new()] } else { data };
+            let entries: Vec<_> = data.into_iter().zip(first..).map(|(data, index)| eraftpb::Entry { index, term: numbers[7], data: data.into(), ..Default::default() }).collect();
             message.set_entries(entries.into());
             prop_assert_eq!(from_wire(1, 2, to_wire(message.clone())).unwrap(), message);
         }

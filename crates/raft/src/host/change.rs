@@ -118,7 +118,7 @@ impl<M: StateMachine> Host<M> {
         let term_at = |index| self.raw.store().term(index).ok();
         let gone = self.changing.as_ref().is_some_and(|it| it.index >= from && term_at(it.index) != Some(it.term));
         if let Some(changing) = self.changing.take_if(|_| gone) {
-            tell(changing.answer, Err(ChangeError::NotLeader { leader: self.leader() }));
+            tell(changing.answer, Err(ChangeError::Unknown));
         }
     }
 

@@ -3,9 +3,13 @@
 //! Inputs come one by one ([`Host::step`]); a [`turn`](Host::turn) then takes out what Raft has ready: many inputs, one batch for the disk.
 
 mod change;
+#[cfg(test)]
+mod mutant;
 mod propose;
 mod read;
 mod ready;
+#[cfg(test)]
+mod sim;
 mod snapshot;
 mod transfer;
 
@@ -130,6 +134,8 @@ pub(crate) struct Host<M: StateMachine> {
     changing: Option<Changing>,
     transferring: Option<Transferring>,
     out: Output,
+    #[cfg(test)]
+    mutant: Option<mutant::Mutant>,
 }
 
 impl<M: StateMachine> Host<M> {
@@ -189,6 +195,8 @@ impl<M: StateMachine> Host<M> {
             changing: None,
             transferring: None,
             out: Output::default(),
+            #[cfg(test)]
+            mutant: None,
         };
         host.draw_election_timeout();
         if host.members.voters().map(|member| member.id).eq([id]) {
@@ -225,11 +233,19 @@ impl<M: StateMachine> Host<M> {
     fn tick(&mut self) {
         self.ticks += 1;
         // A master that is none any more would only disturb the others.
-        if !self.removed {
+        if !self.removed && !self.must_not_stand() {
             self.raw.tick();
         }
         self.tick_reads();
         self.tick_transfer();
+    }
+
+    /// Whether Raft would panic if it began an election now: while a leader's snapshot is on its way to the disk it looks for entries that
+    /// are gone, and the only voter wins at once, which it may only with all of its log on disk.
+    fn must_not_stand(&self) -> bool {
+        let log = &self.raw.raft.raft_log;
+        let alone = self.raw.raft.prs().is_singleton();
+        !self.is_leader() && (log.applied + 1 < log.first_index() || alone && !self.in_flight.is_empty())
     }
 
     fn receive(&mut self, message: Message, stored: Option<oneshot::Sender<bool>>) {
@@ -251,6 +267,11 @@ impl<M: StateMachine> Host<M> {
 
     /// What would make Raft panic: it takes what a member says about this log for true.
     fn refuses(&self, message: &Message) -> bool {
+        match message.get_msg_type() {
+            MessageType::MsgTimeoutNow if self.must_not_stand() => return true,
+            MessageType::MsgSnapshot if store::decode_image(&message.get_snapshot().data).is_err() => return true,
+            _ => {}
+        }
         let last = self.raw.raft.raft_log.last_index();
         let too_far = match message.get_msg_type() {
             MessageType::MsgHeartbeat => message.commit > last && message.term >= self.raw.raft.term,
@@ -271,13 +292,16 @@ impl<M: StateMachine> Host<M> {
     /// Raft draws from the thread's randomness; what counts here is a function of the seed and of when this election's wait began.
     fn draw_election_timeout(&mut self) {
         let began = self.ticks.wrapping_sub(self.raw.raft.election_elapsed as u64);
-        let drawn = mix(self.seed ^ mix(began ^ self.raw.raft.term.rotate_left(32))) % (ELECTION_TICKS + 1);
-        let timeout = usize::try_from(ELECTION_TICKS + drawn).expect("a small number");
+        let drawn = mix(self.seed ^ mix(began ^ self.raw.raft.term.rotate_left(32))) % ELECTION_TICKS;
+        // Not before the others have stopped to trust the old leader too: they would not answer.
+        let timeout = usize::try_from(ELECTION_TICKS + 1 + drawn).expect("a small number");
         self.raw.raft.set_randomized_election_timeout(timeout);
     }
 
     /// Takes out what Raft has ready: applies what is committed, answers who waits, and says what to send and to write.
     pub(crate) fn turn(&mut self) -> Result<Output, StopReason> {
+        #[cfg(test)]
+        self.count_learners();
         self.issue_reads();
         while self.raw.has_ready() {
             self.take_ready()?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use squall_types::cluster::{RaftId, Revision};
+use squall_types::cluster::Revision;
 
 use super::{Answer, Host, tell};
 use crate::error::ProposeError;
@@ -43,8 +43,9 @@ impl<R> Proposals<R> {
         }
     }
 
-    /// Another leader's entries, from this index on, took the place of those before.
-    pub(super) fn replaced(&mut self, from: u64, leader: Option<RaftId>, term_at: impl Fn(u64) -> Option<u64>) {
+    /// Another leader's entries, from this index on, took the place of those before. Only here: a third master may have the old ones yet,
+    /// and have them committed if it leads next.
+    pub(super) fn replaced(&mut self, from: u64, term_at: impl Fn(u64) -> Option<u64>) {
         let gone: Vec<u64> = self
             .0
             .range(from..)
@@ -52,7 +53,7 @@ impl<R> Proposals<R> {
             .map(|(&index, _)| index)
             .collect();
         for (_, answer) in gone.iter().filter_map(|index| self.0.remove(index)) {
-            tell(answer, Err(ProposeError::NotLeader { leader }));
+            tell(answer, Err(ProposeError::Unknown));
         }
     }
 }

@@ -108,7 +108,26 @@ impl<M: StateMachine> Host<M> {
             return;
         }
         if let Some(number) = self.reads.issue() {
-            self.raw.read_index(number.to_le_bytes().to_vec());
+            #[cfg(test)]
+            if self.mutant == Some(super::mutant::Mutant::ReadWithoutQuorum) && self.is_leader() {
+                self.reads.answered(number, self.applied);
+                return;
+            }
+            let context = self.read_context(number);
+            self.raw.read_index(context);
+        }
+    }
+
+    /// Names a read for all members and all starts. The leader keeps reads by it, and counts whoever answers it: under the same name as
+    /// another's read, or as one before a restart, a late answer would confirm what it never saw.
+    fn read_context(&self, number: u64) -> Vec<u8> {
+        [self.id.get(), self.seed, number].iter().flat_map(|part| part.to_le_bytes()).collect()
+    }
+
+    pub(super) fn read_state(&mut self, context: &[u8], index: u64) {
+        let number = context.last_chunk().map(|number| u64::from_le_bytes(*number));
+        if let Some(number) = number.filter(|number| self.read_context(*number) == context) {
+            self.reads.answered(number, index);
         }
     }
 

@@ -30,9 +30,7 @@ impl<M: StateMachine> Host<M> {
             self.install(ready.snapshot(), &mut batch)?;
         }
         for state in ready.take_read_states() {
-            if let Ok(number) = state.request_ctx.try_into() {
-                self.reads.answered(u64::from_le_bytes(number), state.index);
-            }
+            self.read_state(&state.request_ctx, state.index);
         }
         let committed = ready.take_committed_entries();
         let entries = ready.take_entries();
@@ -59,10 +57,9 @@ impl<M: StateMachine> Host<M> {
         let Some(first) = entries.first() else { return };
         let from = first.index;
         batch.entries = entries.iter().map(entry_to_store).collect();
-        let leader = self.leader();
         self.raw.mut_store().append(entries);
         let log = &self.raw.raft.raft_log;
-        self.proposals.replaced(from, leader, |index| log.term(index).ok());
+        self.proposals.replaced(from, |index| log.term(index).ok());
         self.change_replaced(from);
     }
 
@@ -76,11 +73,22 @@ impl<M: StateMachine> Host<M> {
         // How far is committed may be forgotten: that alone is no reason to wait for the disk.
         if self.hard_is_dirty && (ready.must_sync() || !batch.is_empty()) {
             batch.hard = Some(self.raw.store().hard());
+            #[cfg(test)]
+            if self.mutant == Some(super::mutant::Mutant::VoteNotStored) {
+                batch.hard = batch.hard.map(|hard| HardState { vote: 0, ..hard });
+            }
             self.hard_is_dirty = false;
         }
     }
 
     fn hand_over(&mut self, batch: Batch, ready: u64, messages: Vec<Message>) {
+        #[cfg(test)]
+        if self.mutant == Some(super::mutant::Mutant::SkippedFsync) && batch.snapshot.is_none() {
+            self.write(batch);
+            self.raw.on_persist_ready(ready);
+            self.out.messages.extend(messages);
+            return;
+        }
         if batch.is_empty() && self.in_flight.is_empty() {
             self.raw.on_persist_ready(ready);
             self.out.messages.extend(messages);

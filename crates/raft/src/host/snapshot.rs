@@ -21,12 +21,25 @@ impl<M: StateMachine> Host<M> {
 
     /// Takes a snapshot of what is applied, and forgets entries that no follower is likely to need.
     pub(super) fn take_snapshot(&mut self, conf: ConfState) {
+        #[cfg(test)]
+        let conf = if self.mutant == Some(super::mutant::Mutant::SnapshotWithoutConf) {
+            conf_from_raft(&self.raw.store().initial_state().expect("it is in memory").conf_state)
+        } else {
+            conf
+        };
         let index = self.applied;
         let term = self.raw.store().term(index).expect("what is applied is in the log, or the snapshot's own index");
         let image = Image { members: (*self.members).clone(), state: self.machine.snapshot() };
         let image = Bytes::from(store::encode_image(&image));
         let log = self.raw.mut_store();
         log.set_snapshot(index, term, conf.clone(), image.clone());
+        #[cfg(test)]
+        let first = if self.mutant == Some(super::mutant::Mutant::LogCutPastFollower) {
+            log.cut(index + 3)
+        } else {
+            log.compact(index.saturating_sub(self.keeping.tail))
+        };
+        #[cfg(not(test))]
         let first = log.compact(index.saturating_sub(self.keeping.tail));
         let mut hard = log.hard();
         hard.commit = hard.commit.max(index);

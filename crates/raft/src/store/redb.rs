@@ -27,18 +27,26 @@ impl RedbDisk {
     /// If it is damaged, another master's, written by a newer release, in use, or if the disk refuses.
     pub fn open(path: &Path, name: &MasterName) -> Result<(Self, Contents), StorageError> {
         refuse_what_redb_panics_at(path)?;
-        let mut builder = Database::builder();
-        // The log is small and mirrored in memory.
-        builder.set_cache_size(4 << 20);
-        let database = builder.create(path).map_err(StorageError::of_redb)?;
-        let disk = Self { database };
-        let contents = disk.read()?;
+        // The database panics at some damage. What it had opened is dropped with it, and nothing was written.
+        let opened = std::panic::catch_unwind(|| Self::open_and_read(path));
+        let (disk, contents) =
+            opened.unwrap_or(Err(StorageError::Damaged { what: "the log's file", flaw: Flaw::Database }))?;
         if let Some(found) = contents.identity.as_ref().map(|identity| &identity.name).filter(|found| *found != name) {
             return Err(StorageError::OtherMaster { found: found.clone(), expected: name.clone() });
         }
         if let Some(log) = &contents.log {
             log.validate()?;
         }
+        Ok((disk, contents))
+    }
+
+    fn open_and_read(path: &Path) -> Result<(Self, Contents), StorageError> {
+        let mut builder = Database::builder();
+        // The log is small and mirrored in memory.
+        builder.set_cache_size(4 << 20);
+        let database = builder.create(path).map_err(StorageError::of_redb)?;
+        let disk = Self { database };
+        let contents = disk.read()?;
         Ok((disk, contents))
     }
 
