@@ -9,6 +9,8 @@ use futures_util::Stream;
 use squall_types::cluster::{RequestId, UnixMillis};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::storage::{Files, Storage};
+
 /// The wall clock.
 pub trait Clock: Send + Sync + 'static {
     /// What time it is.
@@ -73,12 +75,14 @@ pub struct Env {
     pub random: Arc<dyn Random>,
     /// The network.
     pub network: Arc<dyn Network>,
+    /// The disk.
+    pub storage: Arc<dyn Storage>,
 }
 
 impl Env {
     /// The machine that this process runs on.
     pub fn machine() -> Self {
-        Self { clock: Arc::new(Machine), random: Arc::new(Machine), network: Arc::new(Machine) }
+        Self { clock: Arc::new(Machine), random: Arc::new(Machine), network: Arc::new(Machine), storage: Arc::new(Files) }
     }
 
     /// A request id of this master's own.

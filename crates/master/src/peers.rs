@@ -25,6 +25,12 @@ pub(crate) struct Peers {
     channels: Arc<Mutex<BTreeMap<String, Channel>>>,
 }
 
+impl squall_raft::Dial for Peers {
+    fn channel(&self, address: &str) -> Channel {
+        Self::channel(self, address)
+    }
+}
+
 /// More addresses than a cluster has masters are known only if something makes them up.
 const MOST: usize = 64;
 

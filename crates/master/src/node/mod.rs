@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use squall_control::Supported;
+use squall_raft::Identity;
 use squall_types::cluster::{MasterName, RaftId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -27,6 +28,7 @@ use crate::http::Readiness;
 use crate::leading::Settings;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
+use crate::storage::Kept;
 use life::Life;
 pub use run::run;
 
@@ -73,9 +75,10 @@ impl Node {
         let listening = env.network.bind(config.listen).await;
         let (address, incoming) =
             listening.map_err(|source| NodeError::Listen { address: config.listen, source: Arc::new(source) })?;
-        let blobs = life::blobs(&config).await?;
-        let me = Arc::new(myself(&config, address, &env));
-        let name = me.name.clone();
+        let name = config.called(address);
+        let fresh = RaftId::new(env.random.number() | 1).expect("an odd number isn't 0");
+        let (kept, identity) = Kept::open(&*env.storage, &config, &name, fresh).map_err(NodeError::storage)?;
+        let me = Arc::new(myself(&config, address, &identity));
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let starting = Readiness::NotReady { reason: "it has only just started".to_owned() };
         let (readiness, is_ready) = watch::channel(starting);
@@ -107,9 +110,11 @@ impl Node {
         };
         let life = Life {
             me,
-            peers: Peers::new(env.network.clone(), secured.client),
+            peers: Peers::new(env.network.clone(), secured.client.clone()),
+            blobs: life::blobs(&env, &config).await?,
+            client: secured.client,
+            identity,
             env,
-            blobs,
             metrics,
             supported,
             settings: Settings { heartbeat: config.workers.heartbeat, dead_after: config.workers.dead_after },
@@ -123,7 +128,7 @@ impl Node {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(served.run(incoming, health_service));
-        tasks.spawn(life.run());
+        tasks.spawn(life.run(kept));
         let monitored = monitoring.as_ref().map(monitoring::Bound::address);
         if let Some(monitoring) = monitoring {
             tasks.spawn(monitoring.run(stop.clone()));
@@ -193,12 +198,12 @@ impl Node {
     }
 }
 
-fn myself(config: &MasterConfig, address: SocketAddr, env: &Env) -> Myself {
+fn myself(config: &MasterConfig, address: SocketAddr, identity: &Identity) -> Myself {
     let advertised = config.advertised(address).to_string();
     let listed: Vec<_> = config.masters.iter().map(ToString::to_string).collect();
     Myself {
-        id: RaftId::new(env.random.number() | 1).expect("an odd number isn't 0"),
-        name: config.called(address),
+        id: identity.id,
+        name: identity.name.clone(),
         listed: if listed.is_empty() { vec![advertised.clone()] } else { listed },
         address: advertised,
     }
