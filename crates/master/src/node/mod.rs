@@ -169,6 +169,13 @@ impl Node {
         self.formed.get().is_some_and(|core| *core.leader.borrow() == Leader::Here)
     }
 
+    /// Ends it at once, as a crash would: nothing is handed over.
+    pub async fn kill(self) {
+        self.supervisor.abort();
+        // That it was ended from outside is no news.
+        let _ = self.supervisor.await;
+    }
+
     /// Hands leadership over, if it leads, and stops: within 2 s.
     ///
     /// # Errors

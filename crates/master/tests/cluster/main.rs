@@ -5,4 +5,5 @@ mod calls;
 mod events;
 mod packages;
 mod support;
+mod three;
 mod workers;
