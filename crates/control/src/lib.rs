@@ -14,6 +14,8 @@ mod level;
 mod lifecycle;
 mod line;
 mod log;
+#[allow(missing_docs)]
+pub mod plan;
 mod refusal;
 mod requests;
 mod shape;

@@ -108,10 +108,15 @@ impl<R: Send + 'static> Raft<R> {
         answered.await.unwrap_or(Err(TransferError::Stopped))
     }
 
+    /// Stops the host at once, handing nothing over, and waits until it has and its disk is free.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        self.inputs.closed().await;
+    }
+
     /// Hands leadership over if this master has it, then stops the host and waits until it has. Takes at most two seconds.
     pub async fn shutdown(self) {
         let _ = self.transfer(None).await;
-        self.stop.send_replace(true);
-        self.inputs.closed().await;
+        self.stop().await;
     }
 }

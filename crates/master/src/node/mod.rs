@@ -172,6 +172,9 @@ impl Node {
     /// Ends it at once, as a crash would: nothing is handed over.
     pub async fn kill(self) {
         self.supervisor.abort();
+        if let Some(core) = self.formed.get() {
+            core.log.clone().stop().await;
+        }
         // That it was ended from outside is no news.
         let _ = self.supervisor.await;
     }
