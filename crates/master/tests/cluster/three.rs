@@ -161,7 +161,7 @@ async fn a_master_that_lost_its_disk_waits_and_is_replaced() {
     three.start(lost).await;
     let mut readiness = three.get(lost).node.readiness();
     let names_the_way = |it: &squall_master::http::Readiness| format!("{it:?}").contains(&format!("squall masters replace m{lost}"));
-    within(readiness.wait_for(names_the_way)).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(3), readiness.wait_for(names_the_way)).await.unwrap_or_else(|_| panic!("{:?}", three.get(lost).node.readiness().borrow().clone())).unwrap();
     let replace = v1::ReplaceMasterRequest { mutation: mutation(), name: format!("m{lost}") };
     within(three.get(three.leader()).cluster().replace_master(replace)).await.unwrap();
     within(three.get(lost).node.ready()).await;
