@@ -7,6 +7,7 @@
 //! - the same input gives the same plan, and a plan moves only what must move.
 
 mod assignment;
+mod check;
 mod codec;
 mod command;
 mod event;
@@ -14,7 +15,6 @@ mod level;
 mod lifecycle;
 mod line;
 mod log;
-#[allow(missing_docs)]
 pub mod plan;
 mod refusal;
 mod requests;
@@ -23,6 +23,7 @@ mod state;
 mod token;
 
 pub use assignment::{Assignment, Unplaced};
+pub use check::{Violation, check};
 pub use codec::{DecodeError, LONGEST_COMMAND, LONGEST_STATE};
 pub use command::{
     Assign, Audit, Capacity, Command, Envelope, Fate, NewToken, Options, Rebalance, Rebirth, Registration, SecretHash,

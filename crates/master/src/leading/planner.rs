@@ -119,8 +119,7 @@ impl Planner {
 
 /// The rules that a plan breaks, in words.
 fn broken(input: &Input, plan: &Plan) -> Vec<String> {
-    let _ = (input, plan);
-    Vec::new()
+    squall_control::check(input, plan).iter().map(ToString::to_string).collect()
 }
 
 /// Whether plans may come out otherwise after this.

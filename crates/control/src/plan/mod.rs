@@ -1,0 +1,18 @@
+//! Who runs what: [`plan()`] decides, as a function of [`Input`] alone.
+//!
+//! Why it is a function: the same masters' state gives the same plan anywhere, so a plan can be shown before it is carried out, repeated when
+//! its author died, and checked by code that had no part in it ([`check`](crate::check)).
+//!
+//! Invariants:
+//! - deterministic: ties are broken by hashes of names, never by the order in which things came;
+//! - sticky: an executor that may stay where it is stays, and a second plan right after the first is empty;
+//! - tags, slots, ceilings, anti-affinity and hard limits hold in every plan; what can't be placed within them is left out, with its reason;
+//! - an executor leaves a worker that is being drained only for another place.
+
+mod input;
+mod outcome;
+mod place;
+
+pub use input::{Component, Edge, Input, Options, Standing, Topology, Worker};
+pub use outcome::{Move, Plan, Reason, Stuck};
+pub use place::plan;
