@@ -82,7 +82,12 @@ pub struct Env {
 impl Env {
     /// The machine that this process runs on.
     pub fn machine() -> Self {
-        Self { clock: Arc::new(Machine), random: Arc::new(Machine), network: Arc::new(Machine), storage: Arc::new(Files) }
+        Self {
+            clock: Arc::new(Machine),
+            random: Arc::new(Machine),
+            network: Arc::new(Machine),
+            storage: Arc::new(Files),
+        }
     }
 
     /// A request id of this master's own.

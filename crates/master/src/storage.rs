@@ -77,7 +77,12 @@ impl Kept {
     }
 
     /// Makes a cluster's first state that of this disk.
-    pub(crate) fn seed(&mut self, identity: Identity, founders: Vec<Member>, state: Vec<u8>) -> Result<(), StorageError> {
+    pub(crate) fn seed(
+        &mut self,
+        identity: Identity,
+        founders: Vec<Member>,
+        state: Vec<u8>,
+    ) -> Result<(), StorageError> {
         let batch = store::seed(identity, founders, state);
         self.disk.write(&batch)?;
         self.contents = Contents {

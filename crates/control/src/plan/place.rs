@@ -77,7 +77,8 @@ impl<'a> Room<'a> {
     fn slot(&self, name: &TopologyName, worker: &WorkerName, it: &Worker, may_open: bool) -> Option<SlotId> {
         let own = self.on(worker).find(|(_, holder)| *holder == name).map(|(slot, _)| slot.clone());
         own.or_else(|| {
-            let mut numbers = (0..it.slots).filter(|_| may_open).map(|number| SlotId { worker: worker.clone(), number });
+            let mut numbers =
+                (0..it.slots).filter(|_| may_open).map(|number| SlotId { worker: worker.clone(), number });
             numbers.find(|slot| !self.slots.contains_key(slot) && !it.lost.contains(&slot.number))
         })
     }
@@ -153,7 +154,13 @@ fn must_go(
     (opens && room.opened(name) >= topology.ceiling()).then_some(Reason::Ceiling(topology.options.max_slots))
 }
 
-fn place(input: &Input, room: &mut Room<'_>, plan: &mut Plan, (name, topology): (&TopologyName, &Topology), kept: Kept) {
+fn place(
+    input: &Input,
+    room: &mut Room<'_>,
+    plan: &mut Plan,
+    (name, topology): (&TopologyName, &Topology),
+    kept: Kept,
+) {
     let Kept { mut places, gone, draining } = kept;
     let mut unplaced = BTreeMap::new();
     let mut load: BTreeMap<WorkerName, usize> = BTreeMap::new();
@@ -239,14 +246,21 @@ fn find(
 type Places = (BTreeMap<ExecutorId, SlotId>, BTreeMap<ExecutorId, Unplaced>);
 
 /// Puts a topology's new assignment into the plan, if it is another than the current.
-fn conclude(plan: &mut Plan, (name, topology): (&TopologyName, &Topology), (places, unplaced): Places, gone: &BTreeMap<ExecutorId, Reason>) {
+fn conclude(
+    plan: &mut Plan,
+    (name, topology): (&TopologyName, &Topology),
+    (places, unplaced): Places,
+    gone: &BTreeMap<ExecutorId, Reason>,
+) {
     let current = topology.current.as_ref();
-    let same = current.is_some_and(|it| it.topology == topology.version && it.places == places && it.unplaced == unplaced);
+    let same =
+        current.is_some_and(|it| it.topology == topology.version && it.places == places && it.unplaced == unplaced);
     if same && !topology.evenly {
         return;
     }
     let place = |executor| current.and_then(|it| it.places.get(&executor));
-    let before: BTreeSet<_> = current.into_iter().flat_map(|it| it.places.keys().chain(it.unplaced.keys())).copied().collect();
+    let before: BTreeSet<_> =
+        current.into_iter().flat_map(|it| it.places.keys().chain(it.unplaced.keys())).copied().collect();
     let now: BTreeSet<_> = topology.executors().map(|(_, executor)| executor).collect();
     for executor in before.union(&now).copied() {
         let (from, to) = (place(executor), places.get(&executor));
@@ -261,7 +275,14 @@ fn conclude(plan: &mut Plan, (name, topology): (&TopologyName, &Topology), (plac
             (None, None) => Reason::New,
         };
         let component = topology.component_of(executor).map(|it| it.id.clone());
-        plan.moves.push(Move { topology: name.clone(), component, executor, from: from.cloned(), to: to.cloned(), reason });
+        plan.moves.push(Move {
+            topology: name.clone(),
+            component,
+            executor,
+            from: from.cloned(),
+            to: to.cloned(),
+            reason,
+        });
     }
     let parent = current.map_or(squall_types::cluster::AssignmentVersion::ZERO, |it| it.version);
     let assignment = Assignment { version: parent.next(), parent, topology: topology.version, places, unplaced };

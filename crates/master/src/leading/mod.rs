@@ -51,7 +51,7 @@ pub(crate) struct Attached {
 pub(crate) enum Said {
     Attached(Attached, oneshot::Sender<Link>),
     Beat { link: Link, reports: Vec<v1::SlotReport> },
-    Probed { link: Link, id: u64, answered: bool },
+    Probed { id: u64, answered: bool },
     Goodbye(Link),
     Closed(Link),
     View(oneshot::Sender<View>),

@@ -65,7 +65,7 @@ impl Watch {
         records: mpsc::Sender<Command>,
     ) -> Self {
         let untold_from = core.read().revision().next();
-        let wards = Wards::new(&core, settings);
+        let wards = Wards::new(Instant::now(), &core.read(), settings);
         Self {
             core,
             said,
@@ -119,9 +119,9 @@ impl Watch {
                 let _ = answer.send(link);
             }
             Said::Beat { link, reports } if self.is_current(&link) => self.wards.beat(now, &link.worker, &reports),
-            Said::Probed { id, answered, link } => self.wards.probed(now, &link.worker, id, answered),
+            Said::Probed { id, answered } => self.wards.probed(now, id, answered),
             Said::Goodbye(link) if self.is_current(&link) => self.wards.left(now, &link.worker),
-            Said::Closed(link) if self.is_current(&link) => self.close(now, &link.worker),
+            Said::Closed(link) if self.is_current(&link) => self.close(&link.worker),
             Said::Beat { .. } | Said::Goodbye(_) | Said::Closed(_) => {}
             Said::View(answer) => {
                 let _ = answer.send(self.view());
@@ -143,18 +143,19 @@ impl Watch {
         self.streams.get(&link.worker).is_some_and(|stream| stream.number == link.number)
     }
 
-    fn close(&mut self, now: Instant, worker: &WorkerName) {
+    fn close(&mut self, worker: &WorkerName) {
         self.streams.remove(worker);
         self.told.forget(worker);
-        self.wards.closed(now, worker);
     }
 
     fn tick(&mut self) {
         let now = Instant::now();
         let gone: Vec<_> =
             self.streams.iter().filter(|(_, it)| it.down.is_closed()).map(|(name, _)| name.clone()).collect();
-        gone.iter().for_each(|worker| self.close(now, worker));
-        self.wards.tick(now, &self.core);
+        gone.iter().for_each(|worker| self.close(worker));
+        let stalls = self.wards.stalls;
+        self.wards.tick(now, &self.core.read());
+        self.core.metrics.stalls.inc_by(self.wards.stalls - stalls);
         for (worker, probe) in self.wards.probes() {
             if let Some(stream) = self.streams.get(&worker) {
                 // A worker that takes no probe gives no answer: no witness of anything.
@@ -188,7 +189,7 @@ impl Watch {
 
     /// Has put on record what became of workers. What there is no room for is left out: it is for people to read, and decides nothing.
     fn record(&mut self) {
-        for command in self.wards.commands() {
+        if let Some(command) = self.wards.commands() {
             if self.records.try_send(command).is_err() {
                 tracing::warn!("too much becomes of workers at once to put all on record");
             }

@@ -17,6 +17,7 @@ use super::read;
 use crate::core::Core;
 use crate::fault::{Answer, Fault};
 use crate::leading::{Attached, Leading, Link, Said};
+use crate::tokens::Caller;
 
 /// How long a worker may take to say who it is.
 const HELLO: Duration = Duration::from_secs(5);
@@ -37,9 +38,10 @@ impl WorkerLink for LinkService {
     type LinkStream = Down;
 
     async fn link(&self, request: Request<Streaming<v1::WorkerMessage>>) -> Result<Response<Down>, Status> {
+        let caller = read::passage(&request)?.caller;
         let leading = self.0.leading()?;
         let (down, downward) = mpsc::channel(DOWN);
-        let serving = Serving { core: self.0.clone(), leading, up: request.into_inner(), down };
+        let serving = Serving { core: self.0.clone(), caller, leading, up: request.into_inner(), down };
         // Dropped with the stream: a worker that goes away takes this with it.
         let served = futures_util::stream::once(serving.run())
             .filter_map(|ended| async move { ended.err().map(|fault| Err(fault.into())) });
@@ -51,6 +53,7 @@ impl WorkerLink for LinkService {
 /// One worker's stream.
 struct Serving {
     core: Arc<Core>,
+    caller: Caller,
     leading: Arc<Leading>,
     up: Streaming<v1::WorkerMessage>,
     down: mpsc::Sender<v1::MasterMessage>,
@@ -60,6 +63,7 @@ impl Serving {
     async fn run(mut self) -> Answer<()> {
         let hello = self.hello().await?;
         let worker: WorkerName = read::parsed("hello.name", &hello.name)?;
+        self.caller.may_be_worker(&worker)?;
         let registration = registration(&hello)?;
         let reports = reports(&hello.reports)?;
         self.belongs(&hello)?;
@@ -126,9 +130,7 @@ impl Serving {
                     let _ = self.down.try_send(self::message(v1::master_message::Kind::Heartbeat(answer)));
                     Said::Beat { link: link.clone(), reports: reports(&beat.reports)? }
                 }
-                Kind::ProbeResult(result) => {
-                    Said::Probed { link: link.clone(), id: result.id, answered: result.answered }
-                }
+                Kind::ProbeResult(result) => Said::Probed { id: result.id, answered: result.answered },
                 Kind::Goodbye(_) => Said::Goodbye(link.clone()),
             };
             self.leading.say(said).await?;

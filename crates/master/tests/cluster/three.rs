@@ -77,7 +77,8 @@ async fn three_empty_masters_form_one_cluster_and_any_takes_any_call() {
         assert_eq!(three.get(number).status().await.cluster_id, status.cluster_id);
     }
     for number in 0..3 {
-        let list = within(three.get(number).topologies().list(v1::ListTopologiesRequest {})).await.unwrap().into_inner();
+        let list =
+            within(three.get(number).topologies().list(v1::ListTopologiesRequest {})).await.unwrap().into_inner();
         assert_eq!((list.topologies.len(), list.stale), (3, false));
     }
 }
@@ -160,14 +161,19 @@ async fn a_master_that_lost_its_disk_waits_and_is_replaced() {
     three.configs[lost].data_dir = three.disks[lost].path().to_owned();
     three.start(lost).await;
     let mut readiness = three.get(lost).node.readiness();
-    let names_the_way = |it: &squall_master::http::Readiness| format!("{it:?}").contains(&format!("squall masters replace m{lost}"));
-    tokio::time::timeout(std::time::Duration::from_secs(3), readiness.wait_for(names_the_way)).await.unwrap_or_else(|_| panic!("{:?}", three.get(lost).node.readiness().borrow().clone())).unwrap();
+    let names_the_way =
+        |it: &squall_master::http::Readiness| format!("{it:?}").contains(&format!("squall masters replace m{lost}"));
+    tokio::time::timeout(std::time::Duration::from_secs(3), readiness.wait_for(names_the_way))
+        .await
+        .unwrap_or_else(|_| panic!("{:?}", three.get(lost).node.readiness().borrow().clone()))
+        .unwrap();
     let replace = v1::ReplaceMasterRequest { mutation: mutation(), name: format!("m{lost}") };
     within(three.get(three.leader()).cluster().replace_master(replace)).await.unwrap();
     within(three.get(lost).node.ready()).await;
     let voters = async {
         loop {
-            let masters = within(three.get(lost).cluster().masters(v1::MastersRequest {})).await.unwrap().into_inner().masters;
+            let masters =
+                within(three.get(lost).cluster().masters(v1::MastersRequest {})).await.unwrap().into_inner().masters;
             if masters.len() == 3 && masters.iter().all(|it| it.role() != v1::MasterRole::Learner) {
                 return;
             }
