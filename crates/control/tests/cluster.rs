@@ -184,6 +184,20 @@ fn a_version_that_is_dropped_lets_its_package_go() {
 }
 
 #[test]
+fn a_package_of_two_topologies_is_in_use_until_both_are_gone() {
+    let mut log = Log::new();
+    log.done(store(1, &[1]));
+    for of in ["words", "other"] {
+        log.done(with_package(of, 1, false));
+    }
+    for (of, unused) in [("words", false), ("other", true)] {
+        log.done(kill(of, 0));
+        log.done(Command::FinishKill(name(of)));
+        assert_eq!(log.state.blobs()[&blob(1)].unused_since.is_some(), unused);
+    }
+}
+
+#[test]
 fn a_rollback_refers_to_the_old_package_again() {
     let mut log = Log::new();
     log.done(store(1, &[1]));

@@ -18,7 +18,7 @@ use squall_control::{
     TokenId, WINDOW, WorkerRecord,
 };
 use squall_types::cluster::{
-    AssignmentVersion, BlobId, FeatureLevel, RequestId, Revision, TopologyName, TopologyVersion, UnixMillis,
+    AssignmentVersion, BlobId, FeatureLevel, RequestId, Revision, SlotId, TopologyName, TopologyVersion, UnixMillis,
     WorkerIncarnation,
 };
 
@@ -41,9 +41,9 @@ struct Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let passes = prop_oneof![6 => 0_u64..2_000, 2 => 0_u64..100_000, 1 => Just(3_700_000)];
-    let ahead = prop_oneof![6 => -2_000_i64..2_000, 1 => -130_000_i64..130_000];
-    let expects = prop_oneof![4 => Just(0_u8), 1 => Just(1), 1 => Just(2)];
+    let passes = prop_oneof![40 => 0_u64..2_000, 4 => 0_u64..100_000, 1 => Just(3_700_000)];
+    let ahead = prop_oneof![20 => -2_000_i64..2_000, 1 => -130_000_i64..130_000];
+    let expects = prop_oneof![8 => Just(0_u8), 1 => Just(1), 1 => Just(2)];
     (0_u8..26, 0_u8..3, any::<u8>(), passes, ahead, expects, any::<Index>()).prop_map(
         |(kind, which, detail, passes, ahead, expects, earlier)| Step {
             kind,
@@ -63,19 +63,19 @@ fn command(step: &Step, state: &State) -> Command {
     let of = TOPOLOGIES[which];
     let on = ["w0", "w1", "w2"][which];
     match step.kind {
-        0..=4 => Command::Submit(Box::new(submit(of, detail))),
+        0..=4 => Command::Submit(Box::new(submit(of, detail, state))),
         5 => Command::Activate(name(of)),
         6 => Command::Deactivate(name(of)),
         7 if detail.is_multiple_of(2) => parallel(of, "count", u32::from(detail % 5)),
         7 => Command::Rebalance(Rebalance { evenly: true, max_slots: Some(u32::from(detail % 3)), ..rebalance(of) }),
-        8 => kill(of, u64::from(detail) * 10),
-        9 => Command::FinishKill(name(of)),
+        8 => kill(of, u64::from(detail)),
+        9 => Command::FinishKill(state.finished(state.now()).next().cloned().unwrap_or_else(|| name(of))),
         10 => Command::Rollback {
             name: name(of),
-            to: (detail < 200).then(|| TopologyVersion::new(u64::from(detail % 8))),
+            to: (detail < 100).then(|| TopologyVersion::new(u64::from(detail % 4))),
         },
         11..=14 => assign(of, detail, state),
-        15..=16 => register(on, u64::from(detail % 3), u16::from(detail % 4)),
+        15..=16 => register(on, u64::from(detail % 3), u16::from(detail / 3 % 4)),
         17 if detail < 128 => Command::Drain(worker(on)),
         17 => Command::Undrain(worker(on)),
         18 => Command::ForgetWorker(worker(on)),
@@ -92,36 +92,55 @@ fn command(step: &Step, state: &State) -> Command {
             raft_id: raft_id(u64::from(step.which) + 1),
             name: "a".parse().unwrap(),
             address: Line::lossy("here"),
-            level: FeatureLevel::new(u64::from(detail % 3)),
+            level: FeatureLevel::new(if detail < 224 { 2 } else { 1 }),
         },
         24 => Command::Quarantine {
             worker: worker(on),
             until: (detail < 128).then(|| UnixMillis::new(detail.into())),
             strikes: 1,
         },
-        _ if detail < 128 => Command::RaiseLevel(FeatureLevel::new(u64::from(detail % 4))),
+        _ if detail < 192 => {
+            let behind = state.members().iter().find(|(_, it)| it.level < FeatureLevel::new(2));
+            behind.filter(|_| detail > 8).map_or(Command::RaiseLevel(FeatureLevel::new(2)), |(id, it)| {
+                let (name, address) = (it.seat.name.clone(), it.seat.address.clone());
+                Command::ReportMember { raft_id: *id, name, address, level: FeatureLevel::new(2) }
+            })
+        }
         _ => Command::BeginEpoch(Rebirth::Recovered),
     }
 }
 
-fn submit(of: &str, detail: u8) -> Submit {
-    let mut topology = words(u32::from(detail % 4));
+fn submit(of: &str, detail: u8, state: &State) -> Submit {
+    let mut topology = words(u32::from(detail % 8).min(3));
     if detail > 240 {
         topology.key_groups = 64;
     }
+    let known: Vec<_> = state.blobs().keys().copied().collect();
+    let stored = known.get(usize::from(detail) % known.len().max(1)).copied();
     Submit {
         description: common::json(&topology).into(),
-        package: detail.is_multiple_of(3).then(|| blob(detail % 4)),
+        package: if detail.is_multiple_of(32) { Some(blob(9)) } else { stored.filter(|_| detail.is_multiple_of(3)) },
         inactive: detail.is_multiple_of(5),
-        update: detail.is_multiple_of(2),
+        update: !detail.is_multiple_of(4),
         ..submission(of)
     }
 }
 
+/// Mostly the next assignment, to slots that are free or the topology's own; now and then one that does not fit.
 fn assign(of: &str, detail: u8, state: &State) -> Command {
-    let slots = [slot("w0", 0), slot("w1", u16::from(detail % 3)), slot("w2", 1)];
-    let first = usize::from(detail % 2);
-    let known = state.topology(&name(of)).map(|it| next_assignment(it, &slots[first..]));
+    let mine = |slot: &SlotId| state.slots().get(slot).is_none_or(|owner| owner.as_str() == of);
+    let all = state
+        .workers()
+        .iter()
+        .flat_map(|(worker, it)| (0..it.registration.slots).map(|number| SlotId { worker: worker.clone(), number }));
+    let mut slots: Vec<_> = all.filter(|slot| detail.is_multiple_of(9) || mine(slot)).collect();
+    let turn = usize::from(detail) % slots.len().max(1);
+    slots.rotate_left(turn);
+    slots.truncate(1 + usize::from(detail % 3));
+    if slots.is_empty() {
+        slots.push(slot("w0", 7));
+    }
+    let known = state.topology(&name(of)).map(|it| next_assignment(it, &slots));
     let assignments = known.into_iter().map(|mut assignment| {
         match detail % 16 {
             0 => assignment.parent = AssignmentVersion::new(1),
