@@ -279,4 +279,24 @@ codes! {
     BLOB_COPIES_MISSING = Code::new(6520);
     /// The masters have no quorum.
     NO_QUORUM = Code::new(6521);
+    /// No master answers.
+    NO_MASTER = Code::new(7001);
+    /// The time for a call is over, and what came of it isn't known.
+    TIMED_OUT = Code::new(7002);
+    /// A client's settings can't be used.
+    CLIENT_SETTINGS = Code::new(7003);
+    /// A topology's program doesn't describe it.
+    NOT_DESCRIBED = Code::new(7004);
+    /// A file that a command was given can't be read, or not be written.
+    COMMAND_FILE = Code::new(7005);
+    /// What was waited for didn't come in time.
+    NOT_YET = Code::new(7006);
+    /// There is no such error code.
+    NO_SUCH_CODE = Code::new(7007);
+    /// What a command found can't be written to stdout.
+    NO_STDOUT = Code::new(7008);
+    /// Something answered that is no master.
+    NOT_A_MASTER = Code::new(7009);
+    /// The system refuses what a command needs.
+    COMMAND_SYSTEM = Code::new(7010);
 }

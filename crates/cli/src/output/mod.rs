@@ -1,0 +1,54 @@
+//! What commands write to stdout: tables for people, JSON for programs.
+
+mod table;
+mod words;
+
+use std::io::{self, Write as _};
+
+pub use table::Table;
+pub use words::{ago, bytes, health, master_role, role, size, slot, topology_state, utc, worker_state};
+
+use crate::client::Output;
+use crate::error::CliError;
+
+/// An answer in both forms.
+pub trait View {
+    /// For people; `wide` with all columns.
+    fn text(&self, wide: bool) -> String;
+
+    /// For programs. Keys are stable.
+    fn json(&self) -> serde_json::Value;
+}
+
+/// Writes an answer to stdout.
+///
+/// # Errors
+/// If stdout doesn't take it.
+pub fn show(view: &impl View, output: Output) -> Result<(), CliError> {
+    let text = match output {
+        Output::Table => view.text(false),
+        Output::Wide => view.text(true),
+        Output::Json => format!("{:#}\n", view.json()),
+    };
+    write(&text)
+}
+
+/// Writes to stdout. Who reads it may have seen enough: that is no error.
+///
+/// # Errors
+/// If stdout doesn't take it.
+pub fn write(text: &str) -> Result<(), CliError> {
+    write_bytes(text.as_bytes())
+}
+
+/// The same for bytes.
+///
+/// # Errors
+/// If stdout doesn't take them.
+pub fn write_bytes(bytes: &[u8]) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::NoStdout(error)),
+        _ => Ok(()),
+    }
+}

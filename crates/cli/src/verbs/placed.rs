@@ -1,0 +1,45 @@
+//! Executors and their places, as several verbs show them.
+
+use serde_json::{Value, json};
+use squall_proto::v1;
+
+use super::answer;
+use crate::output::{Table, slot};
+
+/// An executor as Storm writes it, as `count[3 5]`.
+pub fn named(component: &str, first: u32, last: u32) -> String {
+    format!("{component}[{first} {last}]")
+}
+
+/// Executors with their places, and the reasons of those that have none.
+pub fn executors(executors: &[v1::Executor]) -> String {
+    let mut table = Table::new(["EXECUTOR", "PLACE", "REASON"]);
+    for it in executors {
+        let reason = it.reason.as_ref().map(|reason| reason.cause.clone()).unwrap_or_default();
+        table.row([named(&it.component, it.first_task, it.last_task), slot(it.slot.as_ref()), reason]);
+    }
+    table.text("no executors")
+}
+
+/// Those that aren't placed, with what to do; nothing if all are.
+pub fn unplaced(executors: &[v1::Executor]) -> String {
+    let line = |it: &v1::Executor| {
+        let reason = it.reason.clone().unwrap_or_default();
+        let next = if reason.next_step.is_empty() { String::new() } else { format!("  next: {}\n", reason.next_step) };
+        format!("not placed: {}: {}\n{next}", named(&it.component, it.first_task, it.last_task), reason.cause)
+    };
+    executors.iter().map(line).collect()
+}
+
+/// An executor as JSON.
+pub fn executor(it: &v1::Executor) -> Value {
+    json!({
+        "component": it.component, "first_task": it.first_task, "last_task": it.last_task,
+        "slot": it.slot.as_ref().map(place), "reason": it.reason.as_ref().map(answer::concern),
+    })
+}
+
+/// A place as JSON.
+pub fn place(slot: &v1::Slot) -> Value {
+    json!({ "worker": slot.worker, "number": slot.number })
+}

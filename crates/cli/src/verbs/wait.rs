@@ -1,0 +1,95 @@
+//! `--wait`: looks again until it is so.
+
+use std::future::Future;
+use std::time::Duration;
+
+use squall_proto::v1;
+use squall_proto::v1::topologies_client::TopologiesClient;
+use squall_types::{codes, duration};
+use tokio::time::Instant;
+
+use super::Session;
+use crate::error::CliError;
+
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Whether to wait, and how long.
+#[derive(Clone, Debug, clap::Args)]
+pub struct WaitArgs {
+    /// Ends when it is so: all executors placed, the topology gone, the worker empty
+    #[arg(long)]
+    pub wait: bool,
+    /// How long --wait waits
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "2m", requires = "wait")]
+    pub wait_timeout: Duration,
+}
+
+/// Looks until `look` finds nothing that is missing. What it finds is said if the time is over: what isn't so yet, and what to do.
+pub async fn until<F: Future<Output = Result<Option<Missing>, CliError>>>(
+    args: &WaitArgs,
+    mut look: impl FnMut() -> F,
+) -> Result<(), CliError> {
+    let start = Instant::now();
+    while let Some(Missing { what, next }) = look().await? {
+        if start.elapsed() >= args.wait_timeout {
+            return Err(CliError::NotYet { what, within: duration::format(args.wait_timeout), next });
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+    Ok(())
+}
+
+/// What isn't so yet.
+pub struct Missing {
+    /// As a sentence that "within 2m" ends.
+    pub what: String,
+    /// What to do next.
+    pub next: String,
+}
+
+/// Until all executors of a topology are placed and it is in this state.
+pub async fn placed(session: &mut Session, args: &WaitArgs, name: &str, state: v1::TopologyState) -> Result<(), CliError> {
+    if !args.wait {
+        return Ok(());
+    }
+    let cell = tokio::sync::Mutex::new(session);
+    until(args, || async {
+        let summary = summary(&mut **cell.lock().await, name).await?.unwrap_or_default();
+        let so = summary.state() == state && summary.placed == summary.executors;
+        let what = format!(
+            "{name} is {} with {} of {} executors placed, not {} with all,",
+            crate::output::topology_state(summary.state),
+            summary.placed,
+            summary.executors,
+            crate::output::topology_state(state.into()),
+        );
+        Ok((!so).then(|| Missing { what, next: format!("`squall why {name}` says what is in the way") }))
+    })
+    .await
+}
+
+/// Until a topology is gone.
+pub async fn gone(session: &mut Session, args: &WaitArgs, name: &str) -> Result<(), CliError> {
+    if !args.wait {
+        return Ok(());
+    }
+    let cell = tokio::sync::Mutex::new(session);
+    until(args, || async {
+        let found = summary(&mut **cell.lock().await, name).await?;
+        let next = format!("`squall describe {name}` says when it stops; `squall kill {name} --after 0s` doesn't wait");
+        Ok(found.map(|_| Missing { what: format!("{name} isn't gone"), next }))
+    })
+    .await
+}
+
+async fn summary(session: &mut Session, name: &str) -> Result<Option<v1::TopologySummary>, CliError> {
+    let call = |link| {
+        let request = v1::GetTopologyRequest { name: name.to_owned() };
+        async move { TopologiesClient::new(link).get(request).await }
+    };
+    match session.client.ask(call).await {
+        Ok(topology) => Ok(topology.summary),
+        Err(CliError::Refused(failure)) if failure.code == codes::UNKNOWN_TOPOLOGY => Ok(None),
+        Err(error) => Err(error),
+    }
+}
