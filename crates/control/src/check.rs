@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use squall_types::cluster::{ExecutorId, SlotId, TopologyName, WorkerName};
 
 use crate::Assignment;
-use crate::plan::{Input, Plan, Topology};
+use crate::plan::{Input, Plan, Standing, Topology};
 
 /// A rule that a plan breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,8 +89,12 @@ fn together(input: &Input, plan: &Plan, found: &mut Vec<Violation>) {
     for (name, topology) in &input.topologies {
         let Some(assignment) = plan.assignments.get(name).or(topology.current.as_ref()) else { continue };
         let slots: BTreeSet<_> = assignment.places.values().collect();
-        if plan.assignments.contains_key(name) && slots.len() > topology.ceiling() {
-            found.push(Violation::Ceiling(name.clone(), slots.len(), topology.ceiling()));
+        // Slots that a topology is to leave don't count: otherwise it could never leave them.
+        let leaves =
+            |slot: &SlotId| input.workers.get(&slot.worker).is_some_and(|it| it.standing == Standing::Draining);
+        let count = slots.iter().filter(|slot| !leaves(slot)).count();
+        if plan.assignments.contains_key(name) && count > topology.ceiling() {
+            found.push(Violation::Ceiling(name.clone(), count, topology.ceiling()));
         }
         for slot in slots {
             on.entry(&slot.worker).or_default().insert(name);

@@ -12,6 +12,8 @@
 mod input;
 mod outcome;
 mod place;
+#[cfg(test)]
+mod tests;
 
 pub use input::{Component, Edge, Input, Options, Standing, Topology, Worker};
 pub use outcome::{Move, Plan, Reason, Stuck};

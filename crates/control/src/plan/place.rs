@@ -17,8 +17,14 @@ pub fn plan(input: &Input) -> Plan {
     }
     let mut plan = Plan::default();
     for (name, topology) in &input.topologies {
+        if let Some(kept) = kept.get_mut(name) {
+            place(input, &mut room, (name, topology), kept);
+        }
+    }
+    // Only now is it known what stands in the way of those that have no place.
+    for (name, topology) in &input.topologies {
         let kept = kept.remove(name).unwrap_or_default();
-        place(input, &mut room, &mut plan, (name, topology), kept);
+        settle(input, &mut room, &mut plan, (name, topology), kept);
     }
     plan
 }
@@ -83,8 +89,10 @@ impl<'a> Room<'a> {
         })
     }
 
+    /// How many slots a topology has, those aside that it is to leave.
     fn opened(&self, name: &TopologyName) -> usize {
-        self.slots.values().filter(|holder| *holder == name).count()
+        let stays = |worker| self.input.workers.get(worker).is_some_and(|it| it.standing != Standing::Draining);
+        self.slots.iter().filter(|(slot, holder)| *holder == name && stays(&slot.worker)).count()
     }
 
     /// Whether limits that any topology there holds to be hard leave room for this.
@@ -154,7 +162,28 @@ fn must_go(
     (opens && room.opened(name) >= topology.ceiling()).then_some(Reason::Ceiling(topology.options.max_slots))
 }
 
-fn place(
+fn load(places: &BTreeMap<ExecutorId, SlotId>) -> BTreeMap<WorkerName, usize> {
+    let mut load: BTreeMap<WorkerName, usize> = BTreeMap::new();
+    places.values().for_each(|slot| *load.entry(slot.worker.clone()).or_default() += 1);
+    load
+}
+
+fn place(input: &Input, room: &mut Room<'_>, (name, topology): (&TopologyName, &Topology), kept: &mut Kept) {
+    let mut load = load(&kept.places);
+    for (index, executor) in topology.executors() {
+        let component = &topology.components[index];
+        if !kept.places.contains_key(&executor)
+            && let Ok(slot) = find(input, room, (name, topology), component, &load)
+        {
+            room.take(name, &slot, component);
+            *load.entry(slot.worker.clone()).or_default() += 1;
+            kept.places.insert(executor, slot);
+        }
+    }
+}
+
+/// Says of each executor that has no place what stands in its way. One that was to leave its place stays there.
+fn settle(
     input: &Input,
     room: &mut Room<'_>,
     plan: &mut Plan,
@@ -163,26 +192,26 @@ fn place(
 ) {
     let Kept { mut places, gone, draining } = kept;
     let mut unplaced = BTreeMap::new();
-    let mut load: BTreeMap<WorkerName, usize> = BTreeMap::new();
-    places.values().for_each(|slot| *load.entry(slot.worker.clone()).or_default() += 1);
+    let load = load(&places);
     for (index, executor) in topology.executors() {
         if places.contains_key(&executor) {
             continue;
         }
         let component = &topology.components[index];
-        match find(input, room, (name, topology), component, &load) {
+        let why = match find(input, room, (name, topology), component, &load) {
             Ok(slot) => {
                 room.take(name, &slot, component);
-                *load.entry(slot.worker.clone()).or_default() += 1;
                 places.insert(executor, slot);
+                continue;
             }
-            Err(why) => match draining.get(&executor) {
-                Some(slot) => {
-                    plan.stuck.push(Stuck { topology: name.clone(), executor, slot: slot.clone(), why });
-                    places.insert(executor, slot.clone());
-                }
-                None => drop(unplaced.insert(executor, why)),
-            },
+            Err(why) => why,
+        };
+        match draining.get(&executor) {
+            Some(slot) => {
+                plan.stuck.push(Stuck { topology: name.clone(), executor, slot: slot.clone(), why });
+                places.insert(executor, slot.clone());
+            }
+            None => drop(unplaced.insert(executor, why)),
         }
     }
     conclude(plan, (name, topology), (places, unplaced), &gone);

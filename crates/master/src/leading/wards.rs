@@ -146,7 +146,7 @@ impl Wards {
                 self.probe(now, worker, state);
             }
             Standing::Unheard | Standing::Suspect if silent >= self.dead_after => {
-                self.stand(worker, Standing::Dead, now)
+                self.stand(worker, Standing::Dead, now);
             }
             Standing::CutOff if !answers => self.stand(worker, Standing::Dead, now),
             Standing::CutOff | Standing::Suspect => self.probe(now, worker, state),

@@ -189,10 +189,10 @@ impl Watch {
 
     /// Has put on record what became of workers. What there is no room for is left out: it is for people to read, and decides nothing.
     fn record(&mut self) {
-        if let Some(command) = self.wards.commands() {
-            if self.records.try_send(command).is_err() {
-                tracing::warn!("too much becomes of workers at once to put all on record");
-            }
+        if let Some(command) = self.wards.commands()
+            && self.records.try_send(command).is_err()
+        {
+            tracing::warn!("too much becomes of workers at once to put all on record");
         }
     }
 

@@ -64,6 +64,9 @@ pub(super) async fn blobs(env: &Env, config: &MasterConfig) -> Result<BlobStore,
     BlobStore::open(disk, config.limits.package).await.map_err(failed)
 }
 
+/// The cluster that a master has come to, and what it has to bring to the other founders, if it forms it.
+type Come = (ClusterId, Option<(Seed, Vec<u8>)>);
+
 impl Life {
     pub(super) async fn run(mut self, mut kept: Kept) -> Result<(), NodeError> {
         let stop = self.stop.clone();
@@ -92,7 +95,7 @@ impl Life {
     }
 
     /// Makes what was found that of this disk. What is to be sown, if this master founds a cluster.
-    fn come_to(&self, found: Found, kept: &mut Kept) -> Result<(ClusterId, Option<(Seed, Vec<u8>)>), NodeError> {
+    fn come_to(&self, found: Found, kept: &mut Kept) -> Result<Come, NodeError> {
         let identity = self.identity.clone();
         let (seed, state, answer) = match found {
             Found::Founded { seed, state } => (seed, state, None),

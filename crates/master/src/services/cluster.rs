@@ -11,7 +11,7 @@ use super::watch::{self, Events};
 use super::{chunks, members, read, show, why};
 use crate::core::Core;
 use crate::fault::{Answer, Fault};
-use crate::health::Known;
+use crate::health::{self, Known};
 use crate::tokens::Secret;
 
 /// Answers what operators ask about the cluster itself.
@@ -62,12 +62,12 @@ impl Cluster for ClusterService {
 
     async fn status(&self, request: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {
         let stale = read::passage(&request)?.stale;
-        Ok(Response::new(self.known(stale, |known| known.status()).await?))
+        Ok(Response::new(self.known(stale, health::status).await?))
     }
 
     async fn workers(&self, request: Request<v1::WorkersRequest>) -> Result<Response<v1::WorkersResponse>, Status> {
         let stale = read::passage(&request)?.stale;
-        Ok(Response::new(self.known(stale, |known| known.workers()).await?))
+        Ok(Response::new(self.known(stale, health::workers).await?))
     }
 
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Applied>, Status> {
@@ -84,7 +84,7 @@ impl Cluster for ClusterService {
 
     async fn masters(&self, request: Request<v1::MastersRequest>) -> Result<Response<v1::MastersResponse>, Status> {
         let stale = read::passage(&request)?.stale;
-        Ok(Response::new(self.known(stale, |known| known.masters()).await?))
+        Ok(Response::new(self.known(stale, health::masters).await?))
     }
 
     async fn add_master(&self, request: Request<v1::AddMasterRequest>) -> Result<Response<v1::Applied>, Status> {
