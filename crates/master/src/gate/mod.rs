@@ -1,5 +1,7 @@
 //! What every call passes before a service sees it: who calls and may they, and which master answers.
 
+#[cfg(test)]
+mod admission;
 pub(crate) mod caller;
 mod count;
 mod forward;
