@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::error::Error;
 use crate::shell::Cmd;
+use crate::sim;
 use crate::structure::errors;
 use crate::workspace::{Metadata, read_files};
 
@@ -12,6 +13,9 @@ pub fn run() -> Result<(), Error> {
     Cmd::cargo(&["update", "--workspace"]).run()?;
     Cmd::cargo(&["clippy", "--workspace", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"]).run()?;
     Cmd::cargo(&["fmt", "--all"]).run()?;
+    sim::cargo(&["update", "--workspace"])?.run()?;
+    sim::cargo(&["clippy", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"])?.run()?;
+    sim::cargo(&["fmt"])?.run()?;
     write_index()
 }
 

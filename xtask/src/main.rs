@@ -4,6 +4,7 @@ mod bench;
 mod error;
 mod fix;
 mod shell;
+mod sim;
 mod source;
 mod structure;
 mod testing;
@@ -35,6 +36,8 @@ enum Chore {
     },
     /// Run every test, and every example once.
     Test,
+    /// Simulate clusters of masters, seed by seed.
+    Sim(sim::Options),
     /// Mend what a machine can mend: Cargo.lock, lints, format, the index of error pages.
     Fix,
     /// Measure, and compare with the probes.
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().chore {
         Chore::Verify { only, skip } => verify::run(&only, &skip),
         Chore::Test => testing::run(),
+        Chore::Sim(options) => sim::run(&options),
         Chore::Fix => fix::run(),
         Chore::Bench(options) => bench::run(&options),
     };

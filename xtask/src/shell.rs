@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,19 +15,32 @@ pub struct Cmd {
     shown: String,
     args: Vec<OsString>,
     env: Vec<(&'static str, OsString)>,
+    folder: Option<PathBuf>,
 }
 
 impl Cmd {
     /// The cargo that runs this program, with these arguments.
     pub fn cargo(args: &[&str]) -> Self {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        Self { program, shown: "cargo".to_owned(), args: args.iter().map(OsString::from).collect(), env: Vec::new() }
+        Self {
+            program,
+            shown: "cargo".to_owned(),
+            args: args.iter().map(OsString::from).collect(),
+            env: Vec::new(),
+            folder: None,
+        }
     }
 
     /// The program at this path, with these arguments.
     pub fn at(path: &Path, args: &[&str]) -> Self {
         let shown = path.display().to_string();
-        Self { program: path.into(), shown, args: args.iter().map(OsString::from).collect(), env: Vec::new() }
+        Self {
+            program: path.into(),
+            shown,
+            args: args.iter().map(OsString::from).collect(),
+            env: Vec::new(),
+            folder: None,
+        }
     }
 
     /// With one more argument.
@@ -39,6 +52,12 @@ impl Cmd {
     /// With this variable set.
     pub fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
         self.env.push((name, value.into()));
+        self
+    }
+
+    /// In this folder instead of ours.
+    pub fn within(mut self, folder: PathBuf) -> Self {
+        self.folder = Some(folder);
         self
     }
 
@@ -80,6 +99,9 @@ impl Cmd {
     fn std(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         command
     }
 
@@ -94,6 +116,9 @@ impl Cmd {
 
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(folder) = &self.folder {
+            write!(f, "cd {} && ", folder.display())?;
+        }
         for (name, value) in &self.env {
             write!(f, "{name}='{}' ", value.display())?;
         }

@@ -1,9 +1,10 @@
-//! `cargo xtask test`: every test, and every example run once.
+//! `cargo xtask test`: every test, every example run once, and fresh seeds of the simulation.
 
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::shell::Cmd;
+use crate::sim;
 use crate::workspace::Metadata;
 
 /// The crate whose examples are run.
@@ -26,6 +27,7 @@ pub fn run() -> Result<(), Error> {
         let program = metadata.target_directory.join("debug/examples").join(name);
         Cmd::at(&program.with_extension(std::env::consts::EXE_EXTENSION), &[]).run_within(EXAMPLE_LIMIT)?;
     }
+    sim::test()?;
     println!("\n{tally}; {} examples ran and ended", examples.len());
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, print_chain};
 use crate::shell::Cmd;
-use crate::{structure, testing};
+use crate::{sim, structure, testing};
 
 /// One thing that must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -36,10 +36,14 @@ impl Step {
 
     fn run(self) -> Result<(), Error> {
         match self {
-            Self::Format => Cmd::cargo(&["fmt", "--all", "--check"]).run(),
+            Self::Format => {
+                Cmd::cargo(&["fmt", "--all", "--check"]).run()?;
+                sim::cargo(&["fmt", "--check"])?.run()
+            }
             Self::Structure => structure::run(),
             Self::Lint => {
-                Cmd::cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]).run()
+                Cmd::cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]).run()?;
+                sim::cargo(&["clippy", "--all-targets", "--locked", "--", "-D", "warnings"])?.run()
             }
             Self::Docs => {
                 let doc = Cmd::cargo(&["doc", "--no-deps", "--workspace", "--locked"]);

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use squall_master::NodeError;
 use squall_master::certs::{CertError, MaterialError, TlsFault};
 use squall_master::config::ConfigErrors;
 use squall_proto::Failure;
@@ -56,6 +57,9 @@ pub enum CliError {
     /// A certificate can't be made.
     #[error(transparent)]
     Cert(#[from] CertError),
+    /// A master doesn't start, or failed.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// A master said no.
     #[error("{}", .0.cause)]
     Refused(Failure),
@@ -180,13 +184,16 @@ impl CliError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_) | Self::Settings(_) | Self::NoSuchCode(_) => Exit::Usage,
-            Self::NoMaster { .. } | Self::TimedOut { .. } | Self::NotAMaster { .. } | Self::Tls { .. } => Exit::Unreachable,
+            Self::NoMaster { .. } | Self::TimedOut { .. } | Self::NotAMaster { .. } | Self::Tls { .. } => {
+                Exit::Unreachable
+            }
             Self::NotYet { .. } => Exit::NotYet,
             Self::Refused(failure) => match failure.grpc {
                 tonic::Code::Unauthenticated | tonic::Code::PermissionDenied => Exit::Denied,
                 _ => Exit::Failed,
             },
             Self::Demo(_)
+            | Self::Node(_)
             | Self::Material(_)
             | Self::Cert(_)
             | Self::NotDescribed { .. }
@@ -200,9 +207,7 @@ impl CliError {
     /// Everything that has to be said of it.
     pub fn said(&self) -> Vec<Said> {
         match self {
-            Self::Config(errors) => {
-                errors.iter().map(|error| say(error.code(), error, error.next_step())).collect()
-            }
+            Self::Config(errors) => errors.iter().map(|error| say(error.code(), error, error.next_step())).collect(),
             Self::Tls { fault, .. } => {
                 let causes = fault.source().map(ToString::to_string).into_iter().collect();
                 vec![Said { code: self.code(), what: self.to_string(), causes, next: self.next() }]
@@ -214,7 +219,10 @@ impl CliError {
     fn code(&self) -> Code {
         match self {
             Self::Demo(error) => error.code(),
-            Self::Config(errors) => errors.iter().next().map_or(codes::CONFIG_BROKEN, |error| error.code()),
+            Self::Node(error) => error.code(),
+            Self::Config(errors) => {
+                errors.iter().next().map_or(codes::CONFIG_BROKEN, squall_master::config::ConfigError::code)
+            }
             Self::Settings(_) => codes::CLIENT_SETTINGS,
             Self::Material(error) => error.code(),
             Self::Cert(error) => error.code(),
@@ -235,8 +243,11 @@ impl CliError {
 
     fn next(&self) -> String {
         match self {
-            Self::Demo(error) => format!("see docs/errors/{}.md", error.code()),
-            Self::Config(errors) => errors.iter().next().map(|error| error.next_step()).unwrap_or_default(),
+            Self::Demo(error) => format!("`squall explain {}` says more", error.code()),
+            Self::Node(error) => error.next_step(),
+            Self::Config(errors) => {
+                errors.iter().next().map(squall_master::config::ConfigError::next_step).unwrap_or_default()
+            }
             Self::Settings(error) => error.next_step(),
             Self::Material(error) => error.next_step().to_owned(),
             Self::Cert(error) => error.next_step().to_owned(),
@@ -244,14 +255,20 @@ impl CliError {
             Self::Refused(failure) => failure.next_step.clone(),
             Self::NoMaster { .. } => "start one with `squall up`, or name one with --connect".to_owned(),
             Self::Tls { fault, .. } => fault.0.next_step().to_owned(),
-            Self::TimedOut { .. } => "`squall status` says how the cluster does; raise --timeout if it is only slow".to_owned(),
-            Self::NotAMaster { .. } => "look what listens there; masters speak gRPC on port 7400 unless told otherwise".to_owned(),
+            Self::TimedOut { .. } => {
+                "`squall status` says how the cluster does; raise --timeout if it is only slow".to_owned()
+            }
+            Self::NotAMaster { .. } => {
+                "look what listens there; masters speak gRPC on port 7400 unless told otherwise".to_owned()
+            }
             Self::NotDescribed { .. } => "give the binary of a topology: a program that calls squall::main".to_owned(),
             Self::File { .. } => "check the name, who may use it, and the room on that disk".to_owned(),
             Self::NotYet { next, .. } => next.clone(),
             Self::NoSuchCode(_) => "`squall explain` lists all codes".to_owned(),
             Self::NoStdout(_) => "look at where stdout leads to: a full disk, a closed pipe".to_owned(),
-            Self::System { .. } => "look at the limits of this user (`ulimit -a`), and into the system's log".to_owned(),
+            Self::System { .. } => {
+                "look at the limits of this user (`ulimit -a`), and into the system's log".to_owned()
+            }
         }
     }
 }

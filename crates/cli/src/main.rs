@@ -1,50 +1,61 @@
-//! The binary `squall`.
+//! The binary `squall`: daemons, and everything that an operator does with a cluster.
+//!
+//! Invariants: stdout is data, stderr is talk; every error has a code, its causes and a next step; exit codes mean what `docs/cli.md` says.
 
+mod client;
 mod demo;
+mod error;
+mod output;
+mod verbs;
 
-use std::error::Error;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
+
+use client::{Output, SettingsFlags};
+use error::CliError;
+use verbs::Verb;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it was done
+  1  it was refused, or failed
+  2  the command line, a setting or a configuration is wrong
+  3  no master answered in time; a change may have been made
+  4  what --wait waited for didn't come
+  5  who calls isn't known, or may not
+  6  status --check: something is amber
+  7  status --check: something is red";
+
 /// Squall, a distributed real-time stream processor.
 #[derive(Parser)]
-#[command(name = "squall", version)]
+#[command(name = "squall", version, after_help = EXIT_CODES)]
 struct Cli {
+    #[command(flatten)]
+    settings: SettingsFlags,
     #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Trending hashtags, live: a topology with a spout, three bolts and a sliding window
-    Demo(demo::Args),
+    verb: Verb,
 }
 
 fn main() -> ExitCode {
-    let Command::Demo(args) = Cli::parse().command;
-    match demo::run(args) {
+    let Cli { settings, verb } = Cli::parse();
+    match verbs::run(verb, &settings) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("error[{}]: {}", error.code(), chain(&error));
-            eprintln!("  see docs/errors/{}.md", error.code());
-            ExitCode::FAILURE
-        }
+        Err(error) => report(&error, settings.output),
     }
 }
 
-/// An error and its causes, outermost first.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+/// Says on stderr what went wrong, in the form that was asked for.
+fn report(error: &CliError, output: Option<Output>) -> ExitCode {
+    for said in error.said() {
+        match output {
+            Some(Output::Json) => eprintln!("{}", said.json()),
+            Some(Output::Table | Output::Wide) | None => eprint!("{}", said.text()),
+        }
     }
-    text
+    error.exit().into()
 }

@@ -7,9 +7,10 @@
 //! - the same input gives the same plan, and a plan moves only what must move.
 
 mod assignment;
-mod check;
+pub mod check;
 mod codec;
 mod command;
+pub mod detector;
 mod event;
 mod level;
 mod lifecycle;
@@ -23,7 +24,6 @@ mod state;
 mod token;
 
 pub use assignment::{Assignment, Unplaced};
-pub use check::{Violation, check};
 pub use codec::{DecodeError, LONGEST_COMMAND, LONGEST_STATE};
 pub use command::{
     Assign, Audit, Capacity, Command, Envelope, Fate, NewToken, Options, Rebalance, Rebirth, Registration, SecretHash,

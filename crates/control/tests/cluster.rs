@@ -251,6 +251,15 @@ fn a_membership_that_was_seen_before_changes_nothing() {
     assert_eq!(log.state.digest(), before);
 }
 
+#[test]
+fn a_membership_as_it_is_listed_leaves_even_the_revision_alone() {
+    let log = Log::with_words();
+    let members: BTreeMap<_, _> = log.state.members().iter().map(|(id, it)| (*id, it.seat.clone())).collect();
+    let mut restored = log.state.clone();
+    assert_eq!(restored.members_changed(Revision::new(log.revision + 1), &members), []);
+    assert_eq!(restored.digest(), log.state.digest());
+}
+
 fn report(of: u64, level: u64) -> Command {
     Command::ReportMember {
         raft_id: raft_id(of),

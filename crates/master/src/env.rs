@@ -2,14 +2,14 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::Stream;
-use squall_types::cluster::{RequestId, UnixMillis};
+use squall_raft::{Contents, Disk, RedbDisk, StorageError, Writer};
+use squall_types::cluster::{MasterName, RequestId, UnixMillis};
 use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::storage::{Files, Storage};
 
 /// The wall clock.
 pub trait Clock: Send + Sync + 'static {
@@ -66,6 +66,18 @@ pub trait Network: Send + Sync + 'static {
     fn connect(&self, address: String) -> BoxFuture<std::io::Result<Connection>>;
 }
 
+/// Where a master keeps its log.
+pub trait Disks: Send + Sync + 'static {
+    /// Opens a master's log, makes it where there is none, and says what it holds.
+    ///
+    /// # Errors
+    /// If what it holds can't be trusted, or the disk refuses.
+    fn open(&self, file: &Path, name: &MasterName) -> Result<(Box<dyn Disk>, Contents), StorageError>;
+
+    /// Who waits for the disk.
+    fn writer(&self, disk: Box<dyn Disk>) -> Writer;
+}
+
 /// Everything that isn't decided by configuration, calls or the log. Cheap to clone.
 #[derive(Clone)]
 pub struct Env {
@@ -75,8 +87,8 @@ pub struct Env {
     pub random: Arc<dyn Random>,
     /// The network.
     pub network: Arc<dyn Network>,
-    /// The disk.
-    pub storage: Arc<dyn Storage>,
+    /// Disks.
+    pub disks: Arc<dyn Disks>,
 }
 
 impl Env {
@@ -86,7 +98,7 @@ impl Env {
             clock: Arc::new(Machine),
             random: Arc::new(Machine),
             network: Arc::new(Machine),
-            storage: Arc::new(Files),
+            disks: Arc::new(Machine),
         }
     }
 
@@ -110,6 +122,17 @@ impl Clock for Machine {
 impl Random for Machine {
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("a system without randomness can't run TLS either");
+    }
+}
+
+impl Disks for Machine {
+    fn open(&self, file: &Path, name: &MasterName) -> Result<(Box<dyn Disk>, Contents), StorageError> {
+        let (disk, contents) = RedbDisk::open(file, name)?;
+        Ok((Box::new(disk), contents))
+    }
+
+    fn writer(&self, disk: Box<dyn Disk>) -> Writer {
+        Writer::Thread(disk)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use squall_raft::{StopReason, StorageError};
+use squall_raft::StopReason;
 use squall_types::{Code, codes};
 use tokio::task::JoinError;
 
@@ -20,8 +20,8 @@ pub enum NodeError {
         source: Arc<std::io::Error>,
     },
     /// Its log stopped.
-    #[error("the log has stopped")]
-    Log(#[source] Arc<StopReason>),
+    #[error("the log has stopped: {0}")]
+    Log(Arc<StopReason>),
     /// A part of it ended that never should.
     #[error("{part} ended by itself{}", if *.panicked { ": it panicked" } else { "" })]
     Part {
@@ -30,9 +30,6 @@ pub enum NodeError {
         /// Whether by a panic, which is a defect.
         panicked: bool,
     },
-    /// Its log can't be read or written.
-    #[error("this master's log can't be used")]
-    Storage(#[source] Arc<StorageError>),
     /// Its packages can't be reached.
     #[error("the packages on this master's disk can't be reached")]
     Packages(#[source] Arc<crate::blobs::BlobError>),
@@ -53,7 +50,6 @@ impl NodeError {
         match self {
             Self::Listen { .. } => codes::CANT_LISTEN,
             Self::Log(reason) => reason.code(),
-            Self::Storage(error) => error.code(),
             Self::Packages(error) => error.code(),
             Self::Certificate(error) => error.code(),
             Self::Monitoring(error) => error.code(),
@@ -66,16 +62,11 @@ impl NodeError {
         match self {
             Self::Listen { .. } => "see what else listens there, or set another address: listen".to_owned(),
             Self::Log(reason) => reason.next_step(),
-            Self::Storage(error) => error.next_step().to_owned(),
             Self::Packages(error) => error.next_step().to_owned(),
             Self::Certificate(error) => error.next_step().to_owned(),
             Self::Monitoring(error) => error.next_step().to_owned(),
             Self::Part { .. } | Self::Serve(_) => "start the master again, and report this with its log".to_owned(),
         }
-    }
-
-    pub(crate) fn storage(error: StorageError) -> Self {
-        Self::Storage(Arc::new(error))
     }
 
     pub(crate) fn part(part: &'static str, ended: Result<(), JoinError>) -> Self {

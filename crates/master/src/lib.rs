@@ -25,10 +25,9 @@ mod packages;
 mod peers;
 mod reign;
 mod services;
-mod storage;
+
 pub mod tokens;
 
 pub use env::{BoxFuture, Bytes, Clock, Connection, Env, Incoming, Network, Random};
 pub use error::NodeError;
 pub use node::{Node, Secured, run};
-pub use storage::Storage;

@@ -25,18 +25,17 @@ pub(crate) struct Peers {
     channels: Arc<Mutex<BTreeMap<String, Channel>>>,
 }
 
-impl squall_raft::Dial for Peers {
-    fn channel(&self, address: &str) -> Channel {
-        Self::channel(self, address)
-    }
-}
-
 /// More addresses than a cluster has masters are known only if something makes them up.
 const MOST: usize = 64;
 
 impl Peers {
     pub(crate) fn new(network: Arc<dyn Network>, client: Client) -> Self {
         Self { network, client, channels: Arc::default() }
+    }
+
+    /// The same, over connections of their own: what goes over these never stands before what goes over those.
+    pub(crate) fn apart(&self) -> Self {
+        Self { channels: Arc::default(), ..self.clone() }
     }
 
     /// The channel to this `host:port`. It connects when it is used, and again when that is needed.

@@ -51,7 +51,7 @@ async fn a_killed_leader_is_replaced_and_comes_back_with_what_it_missed() {
     cluster.apply(0..10).await;
     let leader = cluster.leader().await.member.id;
     let at = cluster.nodes.iter().position(|node| node.member.id == leader).unwrap();
-    let (member, file) = cluster.nodes.remove(at).crash().await;
+    let (member, file) = cluster.nodes.remove(at).crash();
     cluster.apply(10..20).await;
     cluster.nodes.push(Node::start(&member, &file, 1_000, 1_000).await);
     cluster.apply(20..30).await;
@@ -64,7 +64,7 @@ async fn all_hosts_killed_come_back_with_everything() {
     cluster.apply(0..40).await;
     let mut found = Vec::new();
     for node in cluster.nodes.drain(..) {
-        found.push(node.crash().await);
+        found.push(node.crash());
     }
     for (member, file) in found {
         cluster.nodes.push(Node::start(&member, &file, 7, 3).await);
@@ -79,7 +79,7 @@ async fn a_follower_far_behind_is_sent_a_snapshot() {
     cluster.apply(0..3).await;
     let leader = cluster.leader().await.member.id;
     let at = cluster.nodes.iter().position(|node| node.member.id != leader).unwrap();
-    let (member, file) = cluster.nodes.remove(at).crash().await;
+    let (member, file) = cluster.nodes.remove(at).crash();
     cluster.apply(3..60).await;
     cluster.nodes.push(Node::start(&member, &file, 10, 2).await);
     cluster.apply(60..63).await;
@@ -92,7 +92,7 @@ async fn a_wiped_master_is_replaced_by_a_new_id_that_learns_first_and_votes_then
     hosts.apply(0..30).await;
     let leader = hosts.leader().await.member.id;
     let at = hosts.nodes.iter().position(|node| node.member.id != leader).unwrap();
-    let (old, file) = hosts.nodes.remove(at).crash().await;
+    let (old, file) = hosts.nodes.remove(at).crash();
     std::fs::remove_file(&file).unwrap();
 
     let mut new = member(9).await;

@@ -117,8 +117,6 @@ codes! {
     WOULD_LOSE_QUORUM = Code::new(4017);
     /// What is on a master's disk is damaged.
     STORE_DAMAGED = Code::new(4021);
-    /// A master's disk holds another cluster's data.
-    STORE_OF_ANOTHER_CLUSTER = Code::new(4022);
     /// A master's disk holds another master's data.
     STORE_OF_ANOTHER_MASTER = Code::new(4023);
     /// A master's disk was written by a newer release.

@@ -37,7 +37,10 @@ pub struct Client {
 enum Attempt<T> {
     Answered(T),
     /// It may work elsewhere, or later.
-    Again { leader: Option<HostPort>, error: Box<dyn Error + Send + Sync> },
+    Again {
+        leader: Option<HostPort>,
+        error: Box<dyn Error + Send + Sync>,
+    },
     /// It won't.
     Ended(CliError),
 }

@@ -45,7 +45,8 @@ impl Interceptor for Bearer {
 /// Connects to one master, and finds out that it is one if TLS is spoken.
 pub async fn connect(tls: &certs::Client, address: &HostPort) -> Result<Channel, tonic::transport::Error> {
     // The connector below speaks TLS: to tonic it is plain.
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))?.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+    let endpoint =
+        Endpoint::from_shared(format!("http://{address}"))?.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
     let (tls, address) = (tls.clone(), address.clone());
     let connector = tower::service_fn(move |_| {
         let (tls, address) = (tls.clone(), address.clone());

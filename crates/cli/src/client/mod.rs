@@ -9,6 +9,5 @@ mod ids;
 mod settings;
 
 pub use call::Client;
-pub use connect::Link;
-pub use ids::{now, request_id};
+pub use ids::now;
 pub use settings::{Output, Settings, SettingsError, SettingsFlags};

@@ -257,7 +257,10 @@ mod tests {
         let none = SettingsFlags::default();
         let settings = load(&none, &[("SQUALL_TIMEOUT", "2s"), ("SQUALL_TOKEN", TOKEN)], file).unwrap();
         assert_eq!((settings.connect[0].to_string().as_str(), settings.timeout), ("a:1", Duration::from_secs(2)));
-        assert_eq!((settings.output, settings.token.as_deref(), settings.ca), (Output::Wide, Some(TOKEN), Some("/ca".into())));
+        assert_eq!(
+            (settings.output, settings.token.as_deref(), settings.ca),
+            (Output::Wide, Some(TOKEN), Some("/ca".into()))
+        );
         let flags = SettingsFlags { connect: Some("b:2, c:3".into()), output: Some(Output::Json), ..none };
         let settings = load(&flags, &[("SQUALL_CONNECT", "x:1")], file).unwrap();
         assert_eq!(settings.connect.iter().map(ToString::to_string).collect::<Vec<_>>(), ["b:2", "c:3"]);
@@ -267,7 +270,10 @@ mod tests {
     #[test]
     fn nothing_has_to_be_set() {
         let settings = load(&SettingsFlags::default(), &[], None).unwrap();
-        assert_eq!((settings.connect[0].to_string().as_str(), settings.timeout), ("127.0.0.1:7400", Duration::from_secs(15)));
+        assert_eq!(
+            (settings.connect[0].to_string().as_str(), settings.timeout),
+            ("127.0.0.1:7400", Duration::from_secs(15))
+        );
         assert_eq!((settings.ca, settings.pair, settings.token), (None, None, None));
     }
 

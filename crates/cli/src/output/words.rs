@@ -109,7 +109,8 @@ pub fn utc(at: u64) -> String {
     let day = day_of_year - (153 * months + 2) / 5 + 1;
     let month = if months < 10 { months + 3 } else { months - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hours, minutes, seconds, millis) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1_000 % 60, of_day % 1_000);
+    let (hours, minutes, seconds, millis) =
+        (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1_000 % 60, of_day % 1_000);
     format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{millis:03}Z")
 }
 
@@ -137,7 +138,9 @@ mod tests {
             assert_eq!(ago(now.get() - before * 1_000, now), text);
         }
         assert_eq!((ago(0, now).as_str(), ago(now.get() + 9, now).as_str()), ("-", "0s"));
-        for (bytes, text) in [(0, "0 B"), (1_023, "1023 B"), (1_536, "1.5 KiB"), (200 << 20, "200 MiB"), (5 << 40, "5.0 TiB")] {
+        for (bytes, text) in
+            [(0, "0 B"), (1_023, "1023 B"), (1_536, "1.5 KiB"), (200 << 20, "200 MiB"), (5 << 40, "5.0 TiB")]
+        {
             assert_eq!(size(bytes), text);
         }
     }

@@ -123,7 +123,11 @@ async fn get(id: &str, file: &Path, session: &mut Session) -> Result<ExitCode, C
                 content.extend_from_slice(&chunk?.data);
             }
             let found = BlobId::from_bytes(Sha256::digest(&content).into()).to_string();
-            if found == wanted { Ok(tonic::Response::new(content)) } else { Err(tonic::Status::unavailable("cut short")) }
+            if found == wanted {
+                Ok(tonic::Response::new(content))
+            } else {
+                Err(tonic::Status::unavailable("cut short"))
+            }
         }
     };
     let content = session.client.ask(call).await?;

@@ -162,7 +162,9 @@ fn put(path: &Path, text: &str, secret: bool) -> Result<(), CliError> {
         io::ErrorKind::AlreadyExists => CliError::CertExists(path.to_owned()),
         _ => CliError::File { what: "write", path: path.to_owned(), source },
     };
-    create(path, secret).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all())).map_err(failed)
+    create(path, secret)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .map_err(failed)
 }
 
 /// A new file; one that is there is never replaced. A secret one is its owner's alone.

@@ -60,7 +60,10 @@ fn line(event: &v1::Event, output: Output) -> String {
         Output::Table => format!("{at} {:>6} {:<22} {}{by}\n", event.revision, event.kind, event.text),
         Output::Wide => {
             let request = [&event.origin, &event.request_id].map(|it| if it.is_empty() { "-" } else { it }).join(" ");
-            format!("{at} {:>6} {:<22} {:<24} {}{by} {request}\n", event.revision, event.kind, event.subject, event.text)
+            format!(
+                "{at} {:>6} {:<22} {:<24} {}{by} {request}\n",
+                event.revision, event.kind, event.subject, event.text
+            )
         }
     }
 }

@@ -58,7 +58,8 @@ impl View for Masters {
         let mut table = Table::new(heads);
         for it in &self.0.masters {
             let alive = if it.alive { "yes" } else { "no" };
-            let mut cells = vec![it.name.clone(), master_role(it.role).to_owned(), alive.to_owned(), it.address.clone()];
+            let mut cells =
+                vec![it.name.clone(), master_role(it.role).to_owned(), alive.to_owned(), it.address.clone()];
             cells.extend([it.lag.to_string(), it.missing_blobs.to_string()]);
             if wide {
                 cells.extend([it.raft_id.clone(), it.applied.to_string(), it.feature_level.to_string()]);
@@ -125,7 +126,10 @@ async fn replace(name: &str, session: &mut Session) -> Result<ExitCode, CliError
         async move { ClusterClient::new(link).replace_master(request).await }
     };
     let applied = session.client.change(call).await?;
-    session.show(&Done::new(format!("{name} is a learner with its new disk, and a voter once it has caught up"), Some(applied)))
+    session.show(&Done::new(
+        format!("{name} is a learner with its new disk, and a voter once it has caught up"),
+        Some(applied),
+    ))
 }
 
 struct Led(String);

@@ -90,7 +90,8 @@ pub fn describe(program: &Path, args: &[String]) -> Result<String, CliError> {
         return Err(failed(format!("it ended with {}: {}", output.status, said.trim()), None));
     }
     let described = serde_json::from_slice(&output.stdout);
-    let mut description: Value = described.map_err(|error| failed("what it says is no JSON".to_owned(), Some(error.into())))?;
+    let mut description: Value =
+        described.map_err(|error| failed("what it says is no JSON".to_owned(), Some(error.into())))?;
     forget_machine(&mut description);
     Ok(description.to_string())
 }
@@ -118,7 +119,10 @@ mod tests {
             {"id": "a", "inputs": [{"from": "s", "chained": true}, {"from": "t"}]}, {"id": "s"}, 7
         ]});
         forget_machine(&mut description);
-        assert_eq!(description, json!({"components": [{"id": "a", "inputs": [{"from": "s"}, {"from": "t"}]}, {"id": "s"}, 7]}));
+        assert_eq!(
+            description,
+            json!({"components": [{"id": "a", "inputs": [{"from": "s"}, {"from": "t"}]}, {"id": "s"}, 7]})
+        );
     }
 
     #[test]

@@ -24,12 +24,17 @@ impl View for Status {
     fn text(&self, wide: bool) -> String {
         let it = &self.0;
         let leader = if it.leader.is_empty() { "no leader".to_owned() } else { format!("led by {}", it.leader) };
-        let mut text = format!("{}: cluster {}, {leader}\n{}", health(it.health), it.cluster_id, answer::stale(it.stale));
+        let mut text =
+            format!("{}: cluster {}, {leader}\n{}", health(it.health), it.cluster_id, answer::stale(it.stale));
         text += &format!("masters    {} of {} alive\n", it.masters_alive, it.masters);
         text += &format!("workers    {} of {} alive\n", it.workers_alive, it.workers);
-        text += &format!("executors  {} of {} placed, topologies {}\n", it.executors_placed, it.executors, it.topologies);
+        text +=
+            &format!("executors  {} of {} placed, topologies {}\n", it.executors_placed, it.executors, it.topologies);
         if wide {
-            text += &format!("revision   {}, term {}, epoch {}, feature level {}\n", it.revision, it.term, it.epoch, it.feature_level);
+            text += &format!(
+                "revision   {}, term {}, epoch {}, feature level {}\n",
+                it.revision, it.term, it.epoch, it.feature_level
+            );
             text += &format!("answered   by {}\n", it.answered_by);
         }
         text + &answer::concerns(&it.concerns)

@@ -45,7 +45,11 @@ impl View for Tokens {
         let mut table = Table::new(["ID", "USER", "ROLE", "CREATED", "EXPIRES"]);
         for it in &self.0.tokens {
             let cells = [it.id.clone(), it.user.clone(), role(it.role).to_owned(), utc(it.created_at_ms)];
-            table.row(cells.into_iter().chain([if it.expires_at_ms == 0 { "never".to_owned() } else { utc(it.expires_at_ms) }]));
+            table.row(cells.into_iter().chain([if it.expires_at_ms == 0 {
+                "never".to_owned()
+            } else {
+                utc(it.expires_at_ms)
+            }]));
         }
         table.text("no tokens; `squall tokens create USER --role ROLE` makes one")
     }
@@ -87,7 +91,12 @@ pub async fn run(verb: &TokensVerb, session: &mut Session) -> Result<ExitCode, C
     }
 }
 
-async fn create(user: &str, role: Role, valid_for: Option<Duration>, session: &mut Session) -> Result<ExitCode, CliError> {
+async fn create(
+    user: &str,
+    role: Role,
+    valid_for: Option<Duration>,
+    session: &mut Session,
+) -> Result<ExitCode, CliError> {
     let role = match role {
         Role::Read => v1::TokenRole::Read,
         Role::Operate => v1::TokenRole::Operate,

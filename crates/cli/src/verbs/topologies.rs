@@ -9,10 +9,10 @@ use squall_proto::v1;
 use squall_proto::v1::topologies_client::TopologiesClient;
 use squall_types::duration;
 
+use super::Session;
 use super::answer::{self, Done};
 use super::placed::{executor, executors, unplaced};
 use super::wait::{self, WaitArgs};
-use super::Session;
 use crate::client::{Client, now};
 use crate::error::CliError;
 use crate::output::{Table, View, ago, bytes, health, topology_state, utc};
@@ -82,7 +82,13 @@ impl RebalanceArgs {
     /// As it goes over the wire.
     pub fn request(&self, mutation: Option<v1::Mutation>) -> v1::RebalanceRequest {
         let parallelism: HashMap<_, _> = self.parallelism.iter().cloned().collect();
-        v1::RebalanceRequest { mutation, name: self.name.clone(), parallelism, evenly: self.evenly, max_slots: self.max_slots }
+        v1::RebalanceRequest {
+            mutation,
+            name: self.name.clone(),
+            parallelism,
+            evenly: self.evenly,
+            max_slots: self.max_slots,
+        }
     }
 }
 
@@ -165,7 +171,8 @@ impl View for Described {
 
     fn json(&self) -> Value {
         let it = &self.0;
-        let description: Value = serde_json::from_str(&it.description).unwrap_or_else(|_| it.description.clone().into());
+        let description: Value =
+            serde_json::from_str(&it.description).unwrap_or_else(|_| it.description.clone().into());
         let options = it.options.clone().unwrap_or_default();
         let sorted = |map: &HashMap<String, u32>| map.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
         let config: serde_json::Map<_, _> = it.config.iter().map(|(key, value)| (key.clone(), json!(value))).collect();

@@ -48,7 +48,12 @@ pub struct Missing {
 }
 
 /// Until all executors of a topology are placed and it is in this state.
-pub async fn placed(session: &mut Session, args: &WaitArgs, name: &str, state: v1::TopologyState) -> Result<(), CliError> {
+pub async fn placed(
+    session: &mut Session,
+    args: &WaitArgs,
+    name: &str,
+    state: v1::TopologyState,
+) -> Result<(), CliError> {
     if !args.wait {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Who runs what: [`plan()`] decides, as a function of [`Input`] alone.
+//! Who runs what: [`plan`] decides, as a function of [`Input`] alone.
 //!
 //! Why it is a function: the same masters' state gives the same plan anywhere, so a plan can be shown before it is carried out, repeated when
 //! its author died, and checked by code that had no part in it ([`check`](crate::check)).
@@ -9,12 +9,13 @@
 //! - tags, slots, ceilings, anti-affinity and hard limits hold in every plan; what can't be placed within them is left out, with its reason;
 //! - an executor leaves a worker that is being drained only for another place.
 
+mod board;
 mod input;
+mod make;
 mod outcome;
-mod place;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use input::{Component, Edge, Input, Options, Standing, Topology, Worker};
+pub use make::plan;
 pub use outcome::{Move, Plan, Reason, Stuck};
-pub use place::plan;

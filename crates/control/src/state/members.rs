@@ -36,8 +36,11 @@ impl Member {
 
 impl State {
     /// Raft has changed its members. What members have reported before stays; who has left holds no packages any more.
+    ///
+    /// Members as they are listed already change nothing, the revision neither: a master that restores a snapshot is told of them once more,
+    /// and the others are not.
     pub fn members_changed(&mut self, revision: Revision, members: &BTreeMap<RaftId, Seat>) -> Vec<Event> {
-        if revision <= self.revision {
+        if revision <= self.revision || self.lists(members) {
             return Vec::new();
         }
         self.revision = revision;
@@ -55,6 +58,10 @@ impl State {
         let events: Vec<_> = whats.into_iter().map(event).collect();
         self.events.add(&events);
         events
+    }
+
+    fn lists(&self, members: &BTreeMap<RaftId, Seat>) -> bool {
+        self.members.iter().map(|(id, member)| (id, &member.seat)).eq(members)
     }
 
     fn seat(&mut self, raft_id: RaftId, seat: &Seat) -> Option<What> {

@@ -55,6 +55,15 @@ fn a_restarted_task_finds_its_state_under_the_same_name_and_types() {
 }
 
 #[test]
+#[should_panic(expected = "the store that gave it out")]
+fn a_handle_for_other_types_at_the_same_place_is_refused() {
+    let (_, handle) = counts(&[], group(0));
+    let mut other = StateStore::new(GROUPS, 7);
+    other.register::<String, i64>("counts").expect("a new name");
+    other.group(&handle, group(0));
+}
+
+#[test]
 fn groups_and_tables_are_apart_whatever_the_order_they_are_touched_in() {
     let mut store = StateStore::new(GROUPS, 0);
     let one = store.register::<u32, u32>("one").expect("a new name");

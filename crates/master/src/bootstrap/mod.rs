@@ -9,7 +9,7 @@ mod wire;
 
 use squall_types::cluster::{MasterName, RaftId};
 
-pub(crate) use core::{Formation, Identity, Seed};
+pub(crate) use core::{Formation, Founder, Identity, Seed};
 pub(crate) use search::{Found, Offer, Search, sow};
 pub(crate) use service::FormationService;
 pub(crate) use wire::identity;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use squall_control::check::check;
 use squall_control::plan::{self, Input, Plan, Standing};
 use squall_control::{Admin, Assign, Assignment, Command, Deployed, State, What};
 use squall_types::cluster::{Revision, TopologyName, UnixMillis, WorkerName};
@@ -119,7 +120,7 @@ impl Planner {
 
 /// The rules that a plan breaks, in words.
 fn broken(input: &Input, plan: &Plan) -> Vec<String> {
-    squall_control::check(input, plan).iter().map(ToString::to_string).collect()
+    check(input, plan).iter().map(ToString::to_string).collect()
 }
 
 /// Whether plans may come out otherwise after this.

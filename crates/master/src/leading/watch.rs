@@ -9,13 +9,18 @@ use squall_proto::v1;
 use squall_proto::v1::master_message::Kind;
 use squall_types::cluster::{Revision, WorkerName};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
+
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 use super::desired::{Told, desired};
 use super::planner::{self, Done};
 use super::wards::Wards;
 use super::{Attached, Link, Said, Seen, View};
 use crate::core::Core;
+use crate::peers::Peers;
 use crate::services::link::message;
 
 /// How workers are watched over.
@@ -48,6 +53,10 @@ pub(crate) struct Watch {
     planned: watch::Receiver<Done>,
     records: mpsc::Sender<Command>,
     wards: Wards,
+    /// Probes that this master carries out itself.
+    probing: JoinSet<Option<WorkerName>>,
+    /// How long a probe may take.
+    patience: Duration,
     streams: BTreeMap<WorkerName, Stream>,
     streams_ever: u64,
     told: Told,
@@ -65,7 +74,7 @@ impl Watch {
         records: mpsc::Sender<Command>,
     ) -> Self {
         let untold_from = core.read().revision().next();
-        let wards = Wards::new(Instant::now(), &core.read(), settings);
+        let wards = Wards::new(&core, settings);
         Self {
             core,
             said,
@@ -73,6 +82,8 @@ impl Watch {
             planned,
             records,
             wards,
+            probing: JoinSet::new(),
+            patience: settings.heartbeat,
             streams: BTreeMap::new(),
             streams_ever: 0,
             told: Told::default(),
@@ -95,6 +106,12 @@ impl Watch {
                     tokio::time::sleep(GATHER).await;
                     applied.mark_unchanged();
                     self.tell_touched();
+                }
+                Some(probed) = self.probing.join_next() => {
+                    // A probe that panicked is no answer.
+                    if let Ok(Some(worker)) = probed {
+                        self.wards.answered(Instant::now(), &worker);
+                    }
                 }
                 count = self.said.recv_many(&mut batch, AT_ONCE) => {
                     if count == 0 {
@@ -146,6 +163,7 @@ impl Watch {
     fn close(&mut self, worker: &WorkerName) {
         self.streams.remove(worker);
         self.told.forget(worker);
+        self.wards.closed(worker);
     }
 
     fn tick(&mut self) {
@@ -153,14 +171,17 @@ impl Watch {
         let gone: Vec<_> =
             self.streams.iter().filter(|(_, it)| it.down.is_closed()).map(|(name, _)| name.clone()).collect();
         gone.iter().for_each(|worker| self.close(worker));
-        let stalls = self.wards.stalls;
-        self.wards.tick(now, &self.core.read());
-        self.core.metrics.stalls.inc_by(self.wards.stalls - stalls);
-        for (worker, probe) in self.wards.probes() {
+        self.wards.tick(now, &self.core);
+        let targets = self.wards.take_targets();
+        for (worker, probe) in self.wards.probes(now, &targets) {
             if let Some(stream) = self.streams.get(&worker) {
                 // A worker that takes no probe gives no answer: no witness of anything.
                 let _ = stream.down.try_send(message(Kind::Probe(probe)));
             }
+        }
+        for target in targets {
+            let (peers, patience) = (self.core.peers.clone(), self.patience);
+            self.probing.spawn(async move { probe(&peers, &target.address, patience).await.then_some(target.worker) });
         }
         let late: Vec<_> = self.streams.iter().filter(|(_, it)| it.untold).map(|(name, _)| name.clone()).collect();
         late.iter().for_each(|worker| self.tell(worker));
@@ -189,10 +210,10 @@ impl Watch {
 
     /// Has put on record what became of workers. What there is no room for is left out: it is for people to read, and decides nothing.
     fn record(&mut self) {
-        if let Some(command) = self.wards.commands()
-            && self.records.try_send(command).is_err()
-        {
-            tracing::warn!("too much becomes of workers at once to put all on record");
+        for command in self.wards.commands() {
+            if self.records.try_send(command).is_err() {
+                tracing::warn!("too much becomes of workers at once to put all on record");
+            }
         }
     }
 
@@ -211,5 +232,16 @@ impl Watch {
             }
         }
         View { workers, broken: self.planned.borrow().broken.clone() }
+    }
+}
+
+/// Whether a program answers there, whatever it answers: a kernel alone speaks no HTTP/2.
+async fn probe(peers: &Peers, address: &str, patience: Duration) -> bool {
+    let mut client = HealthClient::new(peers.channel(address));
+    let asked = client.check(HealthCheckRequest::default());
+    match tokio::time::timeout(patience, asked).await {
+        Ok(Ok(_)) => true,
+        Ok(Err(refused)) => !matches!(refused.code(), tonic::Code::Unavailable | tonic::Code::Unknown),
+        Err(_) => false,
     }
 }

@@ -91,9 +91,7 @@ pub(super) async fn tell_readiness(core: Arc<Core>, readiness: watch::Sender<Rea
         };
         readiness.send_replace(now);
         if leader.changed().await.is_err() {
-            // The log has stopped, and the master is about to.
-            readiness.send_replace(Readiness::NotReady { reason: "it stops".to_owned() });
-            return std::future::pending().await;
+            return;
         }
     }
 }

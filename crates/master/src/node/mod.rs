@@ -5,13 +5,13 @@ mod life;
 mod monitoring;
 mod run;
 mod serve;
+mod store;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use squall_control::Supported;
-use squall_raft::Identity;
 use squall_types::cluster::{MasterName, RaftId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -28,7 +28,6 @@ use crate::http::Readiness;
 use crate::leading::Settings;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
-use crate::storage::Kept;
 use life::Life;
 pub use run::run;
 
@@ -75,10 +74,10 @@ impl Node {
         let listening = env.network.bind(config.listen).await;
         let (address, incoming) =
             listening.map_err(|source| NodeError::Listen { address: config.listen, source: Arc::new(source) })?;
+        let blobs = life::blobs(&config).await?;
         let name = config.called(address);
-        let fresh = RaftId::new(env.random.number() | 1).expect("an odd number isn't 0");
-        let (kept, identity) = Kept::open(&*env.storage, &config, &name, fresh).map_err(NodeError::storage)?;
-        let me = Arc::new(myself(&config, address, &identity));
+        let store = store::Store::open(&config, &name, &env)?;
+        let me = Arc::new(myself(&config, address, &name, store.id()));
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let starting = Readiness::NotReady { reason: "it has only just started".to_owned() };
         let (readiness, is_ready) = watch::channel(starting);
@@ -110,11 +109,10 @@ impl Node {
         };
         let life = Life {
             me,
-            peers: Peers::new(env.network.clone(), secured.client.clone()),
-            blobs: life::blobs(&env, &config).await?,
-            client: secured.client,
-            identity,
+            store,
+            peers: Peers::new(env.network.clone(), secured.client),
             env,
+            blobs,
             metrics,
             supported,
             settings: Settings { heartbeat: config.workers.heartbeat, dead_after: config.workers.dead_after },
@@ -128,7 +126,7 @@ impl Node {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(served.run(incoming, health_service));
-        tasks.spawn(life.run(kept));
+        tasks.spawn(life.run());
         let monitored = monitoring.as_ref().map(monitoring::Bound::address);
         if let Some(monitoring) = monitoring {
             tasks.spawn(monitoring.run(stop.clone()));
@@ -169,16 +167,6 @@ impl Node {
         self.formed.get().is_some_and(|core| *core.leader.borrow() == Leader::Here)
     }
 
-    /// Ends it at once, as a crash would: nothing is handed over.
-    pub async fn kill(self) {
-        self.supervisor.abort();
-        if let Some(core) = self.formed.get() {
-            core.log.clone().stop().await;
-        }
-        // That it was ended from outside is no news.
-        let _ = self.supervisor.await;
-    }
-
     /// Hands leadership over, if it leads, and stops: within 2 s.
     ///
     /// # Errors
@@ -192,6 +180,16 @@ impl Node {
         }
         self.stop.cancel();
         self.ended().await
+    }
+
+    /// Ends it at once, as a crash would: nothing is handed over.
+    pub async fn kill(self) {
+        self.supervisor.abort();
+        if let Some(core) = self.formed.get() {
+            core.log.clone().stop().await;
+        }
+        // That it was ended from outside is no news.
+        let _ = self.supervisor.await;
     }
 
     /// Waits until it stops by itself, which it does only if it fails.
@@ -208,15 +206,11 @@ impl Node {
     }
 }
 
-fn myself(config: &MasterConfig, address: SocketAddr, identity: &Identity) -> Myself {
+fn myself(config: &MasterConfig, address: SocketAddr, name: &MasterName, id: RaftId) -> Myself {
     let advertised = config.advertised(address).to_string();
     let listed: Vec<_> = config.masters.iter().map(ToString::to_string).collect();
-    Myself {
-        id: identity.id,
-        name: identity.name.clone(),
-        listed: if listed.is_empty() { vec![advertised.clone()] } else { listed },
-        address: advertised,
-    }
+    let listed = if listed.is_empty() { vec![advertised.clone()] } else { listed };
+    Myself { id, name: name.clone(), listed, address: advertised }
 }
 
 /// Sees the end of each part; the first that fails ends all.

@@ -28,7 +28,7 @@ impl<R> Proposals<R> {
     pub(super) fn applied(&mut self, index: u64, term: u64, reply: R) {
         match self.0.remove(&index) {
             Some((proposed, answer)) if proposed == term => {
-                tell(answer, Ok(Applied { index: Revision::new(index), reply }))
+                tell(answer, Ok(Applied { index: Revision::new(index), reply }));
             }
             Some((_, answer)) => tell(answer, Err(ProposeError::NotLeader { leader: None })),
             None => {}

@@ -18,12 +18,19 @@ const MOST: usize = 65_536;
 
 type Waiting = Answer<Revision, ReadError>;
 
+/// Reads that were asked of Raft together.
+struct Asked {
+    number: u64,
+    at: u64,
+    /// Each with when it was first asked.
+    reads: Vec<(u64, Waiting)>,
+}
+
 #[derive(Default)]
 pub(super) struct Reads {
     /// Not asked of Raft yet.
     fresh: Vec<(u64, Waiting)>,
-    /// Asked, under this number, at this tick; each with when it was first asked.
-    asked: Vec<(u64, u64, Vec<(u64, Waiting)>)>,
+    asked: Vec<Asked>,
     /// Answered: to be served once this index is applied.
     known: Vec<(u64, Vec<(u64, Waiting)>)>,
     next: u64,
@@ -47,14 +54,14 @@ impl Reads {
             return None;
         }
         self.next += 1;
-        self.asked.push((self.next, self.now, std::mem::take(&mut self.fresh)));
+        let reads = std::mem::take(&mut self.fresh);
+        self.asked.push(Asked { number: self.next, at: self.now, reads });
         Some(self.next)
     }
 
     pub(super) fn answered(&mut self, number: u64, index: u64) {
-        if let Some(at) = self.asked.iter().position(|(asked, ..)| *asked == number) {
-            let (_, _, reads) = self.asked.swap_remove(at);
-            self.known.push((index, reads));
+        if let Some(at) = self.asked.iter().position(|asked| asked.number == number) {
+            self.known.push((index, self.asked.swap_remove(at).reads));
         }
     }
 
@@ -71,11 +78,11 @@ impl Reads {
 
     fn tick(&mut self, now: u64) {
         self.now = now;
-        for (number, at, reads) in std::mem::take(&mut self.asked) {
-            if now - at >= AGAIN {
-                self.fresh.extend(reads);
+        for asked in std::mem::take(&mut self.asked) {
+            if now - asked.at >= AGAIN {
+                self.fresh.extend(asked.reads);
             } else {
-                self.asked.push((number, at, reads));
+                self.asked.push(asked);
             }
         }
         for (since, answer) in std::mem::take(&mut self.fresh) {

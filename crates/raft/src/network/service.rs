@@ -114,9 +114,9 @@ impl<R: Send + 'static> Raft for RaftService<R> {
         request: Request<Streaming<SnapshotChunk>>,
     ) -> Result<Response<SnapshotResult>, Status> {
         let mut chunks = request.into_inner();
-        let header = match chunks.message().await?.and_then(|chunk| chunk.part) {
-            Some(snapshot_chunk::Part::Header(header)) => header,
-            _ => return Err(Status::invalid_argument("a snapshot begins with its header")),
+        let first = chunks.message().await?.and_then(|chunk| chunk.part);
+        let Some(snapshot_chunk::Part::Header(header)) = first else {
+            return Err(Status::invalid_argument("a snapshot begins with its header"));
         };
         let envelope = header.envelope.clone().unwrap_or_default();
         let Sender::Peer(from) = self.admit(&envelope)? else {

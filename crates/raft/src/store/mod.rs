@@ -78,7 +78,7 @@ pub struct Snapshot {
     pub term: u64,
     /// Who votes.
     pub conf: ConfState,
-    /// Members and state, as [`Image`] writes them: what a snapshot's receiver gets.
+    /// Members and state: what a snapshot's receiver gets.
     pub image: Vec<u8>,
 }
 
@@ -157,6 +157,16 @@ pub fn seed(identity: Identity, voters: Vec<Member>, state: Vec<u8>) -> Batch {
         snapshot: Some(Snapshot { index: 1, term: 1, conf, image }),
         first: Some((2, 1)),
         ..Batch::default()
+    }
+}
+
+impl Contents {
+    /// What a new disk holds once a batch of [`seed`], or an identity alone, is on it.
+    pub fn of(batch: Batch) -> Self {
+        let hard = batch.hard.unwrap_or_default();
+        let term_before = batch.first.map_or(0, |(_, term)| term);
+        let log = batch.snapshot.map(|snapshot| Log { hard, snapshot, term_before, entries: batch.entries });
+        Self { identity: batch.identity, log, hard }
     }
 }
 

@@ -61,7 +61,10 @@ fn write_all(
         let mut last = number;
         // What has come meanwhile shares one transaction, as far as it can be joined.
         while let Ok((number, next)) = batches.try_recv() {
-            if let Err(next) = join(&mut batch, next) {
+            if joins(&batch, &next) {
+                batch.hard = next.hard.or(batch.hard);
+                batch.entries.extend(next.entries);
+            } else {
                 if !written(&mut *disk, last, &batch, answers) {
                     return;
                 }
@@ -81,18 +84,13 @@ fn written(disk: &mut dyn Disk, number: u64, batch: &Batch, answers: &answers::U
     answers.send(written).is_ok() && go_on
 }
 
-/// Joins two batches that only append; others come back.
-fn join(batch: &mut Batch, next: Batch) -> Result<(), Batch> {
+/// Whether two batches only append, the second right behind the first, so that they can be one.
+fn joins(batch: &Batch, next: &Batch) -> bool {
     let plain =
         |batch: &Batch| batch.snapshot.is_none() && batch.first.is_none() && !batch.clear && batch.identity.is_none();
     let follows = match (batch.entries.last(), next.entries.first()) {
         (Some(last), Some(first)) => first.index == last.index + 1,
         _ => true,
     };
-    if !plain(batch) || !plain(&next) || !follows {
-        return Err(next);
-    }
-    batch.hard = next.hard.or(batch.hard);
-    batch.entries.extend(next.entries);
-    Ok(())
+    plain(batch) && plain(next) && follows
 }

@@ -1,5 +1,7 @@
 //! Hosts on real disks, joined by real gRPC over loopback.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -127,7 +129,7 @@ impl Node {
     }
 
     /// Ends it as a crash would: nothing is handed over, and nobody is told.
-    pub async fn crash(self) -> (Member, PathBuf) {
+    pub fn crash(self) -> (Member, PathBuf) {
         drop(self.runtime);
         (self.member, self.file)
     }
@@ -183,8 +185,6 @@ pub async fn member(number: u64) -> Member {
 pub struct Cluster {
     pub nodes: Vec<Node>,
     pub folder: TempDir,
-    pub snapshot_every: u64,
-    pub tail: u64,
 }
 
 impl Cluster {
@@ -205,7 +205,7 @@ impl Cluster {
             drop(disk);
             nodes.push(Node::start(member, &file, snapshot_every, tail).await);
         }
-        Self { nodes, folder, snapshot_every, tail }
+        Self { nodes, folder }
     }
 
     /// The node that leads, once one does and can answer reads.

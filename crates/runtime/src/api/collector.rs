@@ -62,7 +62,7 @@ impl Collector<'_> {
     #[inline]
     fn append<R: IntoRow>(&mut self, stream: StreamHandle, row: R) -> Option<usize> {
         let Self { outputs, run, row: current, .. } = self;
-        outputs.append(stream, row, &mut origin(run, current))
+        outputs.append(stream, row, false, || origin(run, current))
     }
 
     /// Emits a row on a direct stream to the task that is named, anchored to the tuple.
@@ -92,15 +92,13 @@ impl Collector<'_> {
     /// Emits a row that is anchored to nothing: nobody hears of its fate.
     pub fn emit_unanchored<R: IntoRow>(&mut self, stream: StreamHandle, row: R) {
         let mut nobody = EdgeId::ZERO;
-        let mut origin = Origin {
+        self.outputs.append(stream, row, false, || Origin {
             head: NO_HEAD,
             root: Anchor::NONE.root,
             sum: &mut nobody,
             more: &mut [],
             source: self.row.source,
-            direct: false,
-        };
-        self.outputs.append(stream, row, &mut origin);
+        });
     }
 
     /// Keeps the tuple: returning `Ok` doesn't ack it, the token does. Dropping the token fails the tuple.
@@ -165,16 +163,9 @@ impl Collector<'_> {
 }
 
 /// Whom a row that is emitted now is anchored to.
-#[inline]
+#[inline(always)]
 fn origin<'a>(run: &'a mut Run, row: &'a mut Row) -> Origin<'a> {
-    Origin {
-        head: row.head,
-        root: row.anchor.root,
-        sum: &mut row.sum,
-        more: &mut run.more,
-        source: row.source,
-        direct: false,
-    }
+    Origin { head: row.head, root: row.anchor.root, sum: &mut row.sum, more: &mut run.more, source: row.source }
 }
 
 /// The emitting half of a [`Collector`].
@@ -191,7 +182,7 @@ impl Emitter<'_> {
 
     /// Emits a row on another stream, anchored to the tuple.
     pub fn emit_on<R: IntoRow>(&mut self, stream: StreamHandle, row: R) {
-        self.outputs.append(stream, row, &mut self.origin);
+        self.outputs.append(stream, row, false, || self.origin.again());
     }
 
     /// Emits a row on a direct stream to the task that is named, anchored to the tuple.

@@ -98,7 +98,13 @@ impl<Id> SpoutCollector<'_, Id> {
     fn emit_row<R: IntoRow>(&mut self, stream: StreamHandle, row: R, id: Option<Id>) {
         self.room = self.room.saturating_sub(1);
         match &mut self.sink {
-            Sink::Lane(lane) => lane.emit(id, |outputs, origin| outputs.append(stream, row, origin).is_some(), stream),
+            Sink::Lane(lane) => {
+                lane.emit(
+                    id,
+                    |outputs, origin| outputs.append(stream, row, false, || origin.again()).is_some(),
+                    stream,
+                );
+            }
             Sink::Thread(ids, emits) => {
                 ids.push(id);
                 emits.push(stream, None, row);
@@ -142,7 +148,7 @@ impl<Id> LaneSink<'_, Id> {
         };
         let root = RootId::new(self.task, ledger.incarnation(), ledger.next_sequence());
         let head = if self.outputs.is_chained(stream) { self.heads.anchors.len() as u32 } else { NO_HEAD };
-        let mut origin = Origin { head, root, sum: &mut sum, more: &mut [], source: self.source, direct: false };
+        let mut origin = Origin { head, root, sum: &mut sum, more: &mut [], source: self.source };
         if !append(self.outputs, &mut origin) {
             return;
         }
@@ -157,6 +163,6 @@ impl<Id> LaneSink<'_, Id> {
     }
 
     fn origin<'o>(&self, root: RootId, head: u32, sum: &'o mut EdgeId) -> Origin<'o> {
-        Origin { head, root, sum, more: &mut [], source: self.source, direct: false }
+        Origin { head, root, sum, more: &mut [], source: self.source }
     }
 }

@@ -71,7 +71,7 @@ impl<S: Spout> SpoutDriver<S> {
         let mut acks = AckOut::new(AckRoutes::new(Vec::new(), 0));
         for row in 0..emits.len() {
             let (mut sum, root) = (EdgeId::ZERO, RootId::NONE);
-            let mut origin = Origin { head: NO_HEAD, root, sum: &mut sum, more: &mut [], source: 0, direct: false };
+            let mut origin = Origin { head: NO_HEAD, root, sum: &mut sum, more: &mut [], source: 0 };
             emits.emit(row, &mut self.outputs, &mut origin);
             if let Some(error) = self.outputs.error.take() {
                 return Err(Failure::from(error));

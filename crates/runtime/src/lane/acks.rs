@@ -95,6 +95,20 @@ impl AckOut {
         self.pending.get_mut(usize::from(lane))
     }
 
+    /// Edges are done. Neighbours of one root are merged before their ledger is looked for.
+    pub fn ack_all(&mut self, anchors: &[Anchor]) {
+        let mut run = Anchor::NONE;
+        for anchor in anchors {
+            if anchor.root == run.root {
+                run.edge ^= anchor.edge;
+            } else {
+                self.ack(run);
+                run = *anchor;
+            }
+        }
+        self.ack(run);
+    }
+
     /// An edge is done. Neighbours of one root are merged.
     #[inline]
     pub fn ack(&mut self, anchor: Anchor) {

@@ -353,7 +353,6 @@ impl AsyncLane {
                 sum: &mut sum,
                 more: &mut sums,
                 source: called.task,
-                direct: false,
             };
             called.out.emits.emit(index, &mut head.outputs, &mut origin);
         }

@@ -102,7 +102,7 @@ impl Heads {
     /// The chain is done with all heads: what is left of each is acked or failed.
     pub fn settle(&mut self, acks: &mut AckOut) {
         if self.failed.is_empty() && self.more.is_empty() {
-            self.anchors.iter().for_each(|anchor| acks.ack(*anchor));
+            acks.ack_all(&self.anchors);
         } else {
             self.settle_each(acks);
         }

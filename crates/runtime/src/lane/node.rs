@@ -182,10 +182,12 @@ impl Node {
         end: usize,
         run: &mut Run,
     ) -> Result<Option<Failed>, Box<dyn Any + Send>> {
+        // Looked for only where there are others.
+        let end = if self.tasks.len() > 1 { rows.places.run_end(self.cursor, end) } else { end };
         let TaskCell { bolt, state, run: counts, .. } = &mut self.tasks[task];
         let number = u16::try_from(task).expect("tasks fit u16");
         let collector = Collector { outputs: &mut self.outputs, state, run, row: Row::none(number) };
-        let mut work = Work::new(rows, (&mut self.cursor, end), number, collector, counts);
+        let mut work = Work::new(rows, (&mut self.cursor, end), collector, counts);
         catch_unwind(AssertUnwindSafe(|| {
             bolt.execute_rows(&mut work);
             work.into_failed()

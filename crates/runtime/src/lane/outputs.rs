@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use squall_engine::edges::EdgeIds;
-use squall_types::{Anchor, EdgeId, IntoRow, KeyGroup, Mark, RootId, RowWriter, Schema, TaskId, Value};
+use squall_types::{Anchor, EdgeId, IntoRow, Mark, RootId, RowWriter, Schema, TaskId, Value};
 
 use super::acks::AckOut;
 use super::heads::{Heads, NO_HEAD};
+use super::moving::Chosen;
 use super::router::Router;
-use super::target::{Blocked, Edge, FlushPolicy, Place};
+use super::target::{Blocked, Edge, FlushPolicy};
 use crate::api::{EmitError, RouteError, StreamHandle};
 use crate::tap::Tap;
 
@@ -40,7 +41,7 @@ pub struct OutStream {
     /// One a row, if the component has several tasks here.
     pub sources: Vec<u16>,
     /// Where rows go by their keys: kept between runs for its buffer.
-    pub chosen: Vec<(Place, KeyGroup)>,
+    pub chosen: Vec<Chosen>,
     /// Receivers that the emitter named: a row, an edge, and a task of its consumer.
     pub named: Vec<(u32, u16, u16)>,
     /// Rows that a grouping has failed, until the node keeps the errors: the emitting task, and what was wrong.
@@ -97,7 +98,7 @@ impl OutStream {
 
     fn clear(&mut self) {
         self.rows = 0;
-        self.values.clear();
+        super::moving::empty(&mut self.values, self.heap_bytes);
         self.heap_bytes = 0;
         self.anchors.clear();
         self.more_anchors.clear();
@@ -148,14 +149,12 @@ pub struct Origin<'a> {
     pub more: &'a mut [Anchor],
     /// The emitting task, as an index into the node's tasks.
     pub source: u16,
-    /// The row names its receiver.
-    pub direct: bool,
 }
 
 impl Origin<'_> {
-    fn reborrow(&mut self) -> Origin<'_> {
-        let Self { head, root, source, direct, .. } = *self;
-        Origin { head, root, sum: self.sum, more: self.more, source, direct }
+    /// The same origin, for one more row.
+    pub fn again(&mut self) -> Origin<'_> {
+        Origin { head: self.head, root: self.root, sum: self.sum, more: self.more, source: self.source }
     }
 }
 
@@ -246,7 +245,7 @@ impl Outputs {
         row: R,
         origin: &mut Origin<'_>,
     ) -> Option<usize> {
-        let index = self.append(handle, row, &mut Origin { direct: to.is_some(), ..origin.reborrow() })?;
+        let index = self.append(handle, row, to.is_some(), || origin.again())?;
         if let Some(to) = to {
             self.name_receiver(handle, index, to);
         }
@@ -270,13 +269,21 @@ impl Outputs {
         }
     }
 
-    /// Appends a row. Wrong rows are remembered, and fail the call.
+    /// Appends a row; `direct` says that it names its receiver. Wrong rows are remembered, and fail the call.
+    ///
+    /// The origin is asked for only where something of it is kept: at most once, with one task, nothing is.
     #[inline(always)]
-    pub fn append<R: IntoRow>(&mut self, handle: StreamHandle, row: R, origin: &mut Origin<'_>) -> Option<usize> {
+    pub fn append<'o, R: IntoRow>(
+        &mut self,
+        handle: StreamHandle,
+        row: R,
+        direct: bool,
+        origin: impl FnOnce() -> Origin<'o>,
+    ) -> Option<usize> {
         let Some(stream) = self.streams.get_mut(handle.index()) else {
             return self.refuse(EmitError::NoSuchStream { stream: handle.index() });
         };
-        if stream.direct != origin.direct {
+        if stream.direct != direct {
             let error = EmitError::Directness { stream: stream.schema.stream().to_string(), direct: stream.direct };
             return self.refuse(error);
         }
@@ -299,11 +306,14 @@ impl Outputs {
         let index = stream.rows as usize;
         stream.rows += 1;
         self.appended += 1;
-        if self.several_tasks {
-            stream.sources.push(origin.source);
-        }
-        if self.tracked {
-            Self::anchor(stream, &mut self.ids, origin);
+        if self.several_tasks || self.tracked {
+            let mut origin = origin();
+            if self.several_tasks {
+                stream.sources.push(origin.source);
+            }
+            if self.tracked {
+                Self::anchor(stream, &mut self.ids, &mut origin);
+            }
         }
         Some(index)
     }
@@ -336,7 +346,8 @@ impl Outputs {
         self.streams.get(handle.index()).is_some_and(takes)
     }
 
-    #[inline]
+    /// Inlined, for else the origin must lie in memory: written for each row, also where nothing is tracked.
+    #[inline(always)]
     fn anchor(stream: &mut OutStream, ids: &mut EdgeIds, origin: &mut Origin<'_>) {
         if !stream.chained.is_empty() {
             stream.heads.push(origin.head);
@@ -351,7 +362,14 @@ impl Outputs {
         } else {
             stream.anchors.push(Anchor::NONE);
         }
-        for more in &mut *origin.more {
+        if !origin.more.is_empty() {
+            Self::anchor_more(stream, ids, origin.more);
+        }
+    }
+
+    #[cold]
+    fn anchor_more(stream: &mut OutStream, ids: &mut EdgeIds, more: &mut [Anchor]) {
+        for more in more {
             let edge = ids.next();
             more.edge ^= edge;
             stream.more_anchors.push((stream.rows - 1, Anchor { root: more.root, edge }));

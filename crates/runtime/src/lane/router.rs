@@ -52,6 +52,15 @@ impl Router {
         matches!(self, Self::Fields { .. } | Self::PartialKey { .. })
     }
 
+    /// Who owns which key group, where rows carry one.
+    pub fn groups(&self) -> Option<&KeyGroups> {
+        match self {
+            Self::Fields { groups, .. } => Some(groups),
+            Self::PartialKey { choice, .. } => Some(choice.groups()),
+            _ => None,
+        }
+    }
+
     /// The one task that a keyed row goes to, with its group.
     #[inline]
     pub fn keyed(&mut self, row: &[Value]) -> Option<(u16, KeyGroup)> {

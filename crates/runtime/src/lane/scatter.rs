@@ -4,15 +4,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use squall_engine::edges::EdgeIds;
 use squall_engine::groups::{KeyGroups, PartialKey};
-use squall_engine::hash::key_hash;
+use squall_engine::hash::{key_hash, value_hash};
 use squall_engine::ledger::FailureKind;
 use squall_types::{Anchor, KeyGroup, Route, Value};
 
 use super::acks::AckOut;
-use super::moving::Moving;
+use super::moving::{Chosen, Moving, deal};
 use super::outputs::OutStream;
 use super::router::Router;
-use super::target::{Edge, Place, Target};
+use super::target::{Edge, Target};
 use crate::api::RouteError;
 
 /// Routes all rows of a stream. The last edge takes the values; the ones before it copies.
@@ -54,14 +54,17 @@ fn source(sources: &[u16], row: usize) -> u16 {
 /// Moves each row to the task that owns its key.
 fn move_keyed(stream: &mut OutStream, edge: &mut Edge, tracked: bool, now_ns: u64, count: &mut impl FnMut(u16, u64)) {
     let rows = stream.rows as usize;
-    let Edge { router, targets, places, .. } = edge;
+    let Edge { router, targets, by_group, .. } = edge;
     targets.iter_mut().for_each(|target| target.open(now_ns));
     match router {
+        Router::Fields { positions, groups } if stream.schema.fields().len() == 1 && **positions == [0] => {
+            move_by(stream, targets, tracked, ByOnly { groups, by_group });
+        }
         Router::Fields { positions, groups } => {
-            move_by(stream, targets, tracked, ByGroup { positions, groups, places });
+            move_by(stream, targets, tracked, ByGroup { positions, groups, by_group });
         }
         Router::PartialKey { positions, choice } => {
-            move_by(stream, targets, tracked, ByChoice { positions, choice, places });
+            move_by(stream, targets, tracked, ByChoice { positions, choice, by_group });
         }
         _ => unreachable!("only keyed edges are moved by key"),
     }
@@ -74,21 +77,34 @@ fn move_keyed(stream: &mut OutStream, edge: &mut Edge, tracked: bool, now_ns: u6
 
 /// Where a row goes by its key. Not a closure, as these can't be made to inline.
 trait Choose {
-    fn choose(&mut self, row: &[Value]) -> (Place, KeyGroup);
+    fn choose(&mut self, row: &[Value]) -> Chosen;
+}
+
+/// By the group that a row's only value hashes to.
+struct ByOnly<'a> {
+    groups: &'a KeyGroups,
+    by_group: &'a [Chosen],
+}
+
+impl Choose for ByOnly<'_> {
+    #[inline(always)]
+    fn choose(&mut self, row: &[Value]) -> Chosen {
+        self.by_group[self.groups.group_of(value_hash(&row[0])).index()]
+    }
 }
 
 /// By the group that the key hashes to.
 struct ByGroup<'a> {
     positions: &'a [u16],
     groups: &'a KeyGroups,
-    places: &'a [Place],
+    by_group: &'a [Chosen],
 }
 
 impl Choose for ByGroup<'_> {
     #[inline(always)]
-    fn choose(&mut self, row: &[Value]) -> (Place, KeyGroup) {
+    fn choose(&mut self, row: &[Value]) -> Chosen {
         let group = self.groups.group_of(key_hash(row, self.positions));
-        (self.places[usize::from(self.groups.task_of(group))], group)
+        self.by_group[group.index()]
     }
 }
 
@@ -96,13 +112,13 @@ impl Choose for ByGroup<'_> {
 struct ByChoice<'a> {
     positions: &'a [u16],
     choice: &'a mut PartialKey,
-    places: &'a [Place],
+    by_group: &'a [Chosen],
 }
 
 impl Choose for ByChoice<'_> {
-    fn choose(&mut self, row: &[Value]) -> (Place, KeyGroup) {
+    fn choose(&mut self, row: &[Value]) -> Chosen {
         let group = self.choice.pick(key_hash(row, self.positions));
-        (self.places[usize::from(self.choice.groups().task_of(group))], group)
+        self.by_group[group.index()]
     }
 }
 
@@ -124,33 +140,24 @@ fn move_rows<const TRACKED: bool, const SINGLE: bool>(
 ) {
     let width = if SINGLE { 1 } else { stream.schema.fields().len() };
     let rows = stream.rows as usize;
-    let anchors = if TRACKED { &stream.anchors[..rows] } else { &[] };
-    let weighs = stream.heap_bytes > 0;
     // Chosen for all rows before any is moved: two short loops, each of which fits the registers.
-    stream.chosen.clear();
+    let OutStream { values, chosen, anchors, .. } = stream;
+    chosen.clear();
     if SINGLE {
-        stream.chosen.extend(stream.values.iter().map(|value| choose.choose(std::slice::from_ref(value))));
+        chosen.extend(values.iter().map(|value| choose.choose(std::slice::from_ref(value))));
     } else {
-        stream.chosen.extend((0..rows).map(|row| choose.choose(&stream.values[row * width..][..width])));
+        chosen.extend((0..rows).map(|row| choose.choose(&values[row * width..][..width])));
     }
-    let mut values = Moving::new(&mut stream.values);
-    for (row, (place, group)) in stream.chosen.iter().enumerate() {
-        let batch = &mut targets[usize::from(place.target)].batch;
-        if weighs {
-            batch.heap_bytes += values.peek(width).iter().map(Value::heap_bytes).sum::<usize>();
-        }
-        if SINGLE {
-            values.move_one_to(&mut batch.values);
-        } else {
-            values.move_to(&mut batch.values, width);
-        }
-        batch.rows += 1;
-        if TRACKED {
-            batch.anchors.push(anchors[row]);
-        }
-        let source = source(&stream.sources, row);
-        batch.routes.push(Route { task: place.task, group: *group, source });
+    for (to, source) in chosen.iter_mut().zip(&stream.sources) {
+        to.route.source = *source;
     }
+    if stream.heap_bytes > 0 {
+        for (row, to) in chosen.iter().enumerate() {
+            let bytes = values[row * width..][..width].iter().map(Value::heap_bytes).sum::<usize>();
+            targets[usize::from(to.target)].batch.heap_bytes += bytes;
+        }
+    }
+    deal::<SINGLE, TRACKED>(values, width, if TRACKED { &anchors[..rows] } else { &[] }, chosen, targets);
 }
 
 /// Moves rows in runs, each run to one task.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use squall_engine::shuffle::Load;
-use squall_types::{Anchor, Batch, Route, TaskId, Value};
+use squall_types::{Anchor, Batch, KeyGroup, Route, TaskId, Value};
 
 use super::control::Control;
+use super::moving::Chosen;
 use super::outputs::{BATCH, BATCH_BYTES};
 use super::router::Router;
 use crate::inbox::{Inbox, Parcel, Size};
@@ -24,6 +25,7 @@ impl Parcel for Batch {
     }
 
     fn recycle(&mut self) {
+        super::moving::empty(&mut self.values, self.heap_bytes);
         self.clear();
         // Buffers that one long run has swollen don't stay.
         if self.values.capacity() > 16 * BATCH * usize::from(self.width.max(1)) {
@@ -67,6 +69,8 @@ pub struct Target {
     pub inbox: Arc<Inbox<Batch>>,
     pub batch: Batch,
     pub since_ns: u64,
+    /// Rows that the run under way has for it: counted before any is moved.
+    pub dealt: u32,
     /// The consumer's input, the sender's number there, the values a row: they stand in each batch.
     pub input: u16,
     pub sender: u16,
@@ -78,7 +82,7 @@ pub struct Target {
 impl Target {
     /// A target with nothing to send.
     pub fn new(inbox: Arc<Inbox<Batch>>, input: u16, sender: u16, width: u16, feedback: Option<Arc<Control>>) -> Self {
-        Self { inbox, batch: Batch::default(), since_ns: u64::MAX, input, sender, width, feedback }
+        Self { inbox, batch: Batch::default(), since_ns: u64::MAX, dealt: 0, input, sender, width, feedback }
     }
 
     /// Starts or goes on with the batch.
@@ -148,6 +152,8 @@ pub struct Edge {
     pub targets: Vec<Target>,
     /// By the consumer's tasks.
     pub places: Vec<Place>,
+    /// By key group, where the edge is keyed: the place of the task that owns it, as rows are dealt there.
+    pub by_group: Box<[Chosen]>,
     /// The consumer's tasks.
     pub tasks: Arc<[TaskId]>,
     /// The edge closes a cycle: unbounded, and marks don't cross it.
@@ -157,6 +163,25 @@ pub struct Edge {
 }
 
 impl Edge {
+    /// An edge to `places`, the places of `tasks`, in these targets.
+    pub fn new(
+        router: Router,
+        targets: Vec<Target>,
+        places: Vec<Place>,
+        tasks: Arc<[TaskId]>,
+        feedback: bool,
+        routed: bool,
+    ) -> Self {
+        let by_group = router.groups().map_or_else(Box::default, |groups| {
+            let chosen = |group| {
+                let Place { target, task } = places[usize::from(groups.task_of(group))];
+                Chosen { target, route: Route { task, group, source: 0 } }
+            };
+            (0..groups.groups()).map(|group| chosen(KeyGroup::new(group))).collect()
+        });
+        Self { router, targets, places, by_group, tasks, feedback, routed }
+    }
+
     /// All rows go to one task, and carry no route.
     pub fn takes_all(&self) -> bool {
         self.places.len() == 1 && !self.routed && !matches!(self.router, Router::Direct | Router::Custom(_))

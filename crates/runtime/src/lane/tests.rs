@@ -101,7 +101,7 @@ fn edge() -> (Edge, Arc<Inbox<Batch>>) {
     let inbox = Arc::new(Inbox::new(Bound { rows: 1, ..Bound::DEFAULT }));
     let target = Target::new(inbox.clone(), 0, 0, 1, None);
     let (places, tasks) = (vec![Place { target: 0, task: 0 }], Arc::from([TaskId::new(2)]));
-    (Edge { router: Router::Global, targets: vec![target], places, tasks, feedback: false, routed: false }, inbox)
+    (Edge::new(Router::Global, vec![target], places, tasks, false, false), inbox)
 }
 
 fn outputs() -> (Outputs, Arc<Inbox<Batch>>) {
@@ -114,9 +114,8 @@ fn outputs() -> (Outputs, Arc<Inbox<Batch>>) {
 fn append(outputs: &mut Outputs, rows: usize) {
     for n in 0..rows {
         let mut sum = EdgeId::ZERO;
-        let mut origin =
-            Origin { head: NO_HEAD, root: RootId::NONE, sum: &mut sum, more: &mut [], source: 0, direct: false };
-        outputs.append(StreamHandle::DEFAULT, (i64::try_from(n).expect("small"),), &mut origin);
+        let mut origin = Origin { head: NO_HEAD, root: RootId::NONE, sum: &mut sum, more: &mut [], source: 0 };
+        outputs.append(StreamHandle::DEFAULT, (i64::try_from(n).expect("small"),), false, || origin.again());
     }
 }
 
@@ -153,9 +152,8 @@ fn a_withdrawn_call_leaves_no_row_no_bytes_and_no_error() {
     outputs.begin();
     append(&mut outputs, 3);
     let mut sum = EdgeId::ZERO;
-    let mut origin =
-        Origin { head: NO_HEAD, root: RootId::NONE, sum: &mut sum, more: &mut [], source: 0, direct: false };
-    outputs.append(StreamHandle::DEFAULT, ("x".repeat(100), 1), &mut origin);
+    let mut origin = Origin { head: NO_HEAD, root: RootId::NONE, sum: &mut sum, more: &mut [], source: 0 };
+    outputs.append(StreamHandle::DEFAULT, ("x".repeat(100), 1), false, || origin.again());
     assert!(outputs.error.is_some(), "two values don't fit one field");
     outputs.withdraw(&mut acks);
     assert_eq!((outputs.streams[0].rows, outputs.streams[0].values.len(), outputs.held_bytes()), (2, 2, 0));

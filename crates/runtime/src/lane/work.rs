@@ -51,6 +51,19 @@ impl Places<'_> {
     }
 }
 
+impl Places<'_> {
+    /// How far the rows from `row` on, up to `end`, are for the same task.
+    pub fn run_end(&self, row: usize, end: usize) -> usize {
+        match self {
+            Self::One(_) | Self::Chained(..) => end,
+            Self::Routed(routes, _) => {
+                let task = routes[row].task;
+                row + routes[row..end].iter().take_while(|route| route.task == task).count()
+            }
+        }
+    }
+}
+
 /// The rows that a node works on.
 pub struct Rows<'a> {
     pub values: &'a [Value],
@@ -74,13 +87,15 @@ pub struct Work<'a> {
     rows: &'a Rows<'a>,
     /// The row under way, or the next: kept outside, to be known after a panic.
     cursor: &'a mut usize,
+    /// Rows from here on aren't for this, or wait until the node has seen to a failed call.
     end: usize,
     width: usize,
-    task: u16,
     tracked: bool,
+    /// What was appended when a call last began: as long as that is all, nothing is to be looked at before the next.
+    seen: usize,
     collector: Collector<'a>,
     counts: &'a mut RunCounts,
-    /// The call under way has failed: the node sees to it before it goes on.
+    /// The call that has failed: the node sees to it before it goes on.
     failed: Option<Failed>,
 }
 
@@ -93,31 +108,34 @@ pub struct Failed {
 }
 
 impl<'a> Work<'a> {
-    /// Rows from the cursor on, up to `end`, while they are for `task`.
+    /// Rows from the cursor on, up to `end`, which are all for the same task.
     pub fn new(
         rows: &'a Rows<'a>,
         (cursor, end): (&'a mut usize, usize),
-        task: u16,
         collector: Collector<'a>,
         counts: &'a mut RunCounts,
     ) -> Self {
         let tracked = !collector.run.heads.anchors.is_empty();
         let width = rows.schema.fields().len();
-        Self { rows, cursor, end, width, task, tracked, collector, counts, failed: None }
+        Self { rows, cursor, end, width, tracked, seen: usize::MAX, collector, counts, failed: None }
     }
 
     /// The next row, and what it is executed with.
     #[inline(always)]
     pub fn next_row(&mut self) -> Option<(Tuple<'a>, &mut Collector<'a>)> {
         let row = *self.cursor;
-        if row >= self.end || self.collector.outputs.is_full() || self.failed.is_some() {
+        if row >= self.end {
             return None;
+        }
+        let outputs = &mut *self.collector.outputs;
+        if outputs.appended != self.seen {
+            if outputs.is_full() {
+                return None;
+            }
+            outputs.begin();
+            self.seen = outputs.appended;
         }
         let at = self.rows.places.at(row);
-        if at.task != self.task {
-            return None;
-        }
-        self.collector.outputs.begin();
         // Field by field: the rest stays as it is from row to row, and a whole one would be copied through memory.
         let Collector { run, row: current, .. } = &mut self.collector;
         current.head = at.head;
@@ -135,12 +153,14 @@ impl<'a> Work<'a> {
     pub fn done(&mut self, result: Result<(), Failure>) {
         let Collector { outputs, run, row, .. } = &mut self.collector;
         *self.cursor += 1;
-        if self.tracked {
+        // Nothing to add for a call that has made no edge below its roots.
+        if self.tracked && !(row.sum.is_zero() && run.more.is_empty()) {
             run.end(row.head, row.sum);
         }
         if result.is_err() || row.failed || outputs.error.is_some() {
             // A tuple that was kept is counted by its token, which goes with the call or comes later.
             self.counts.failed += u64::from(!row.kept || !row.anchor.root.is_some());
+            self.end = 0;
             self.failed = Some(Failed { head: row.head, failure: result.err() });
         } else if self.tracked {
             self.counts.acked += u64::from(!row.kept && row.anchor.root.is_some());
@@ -150,5 +170,20 @@ impl<'a> Work<'a> {
     /// The call that failed, if one did: the rows up to it are done.
     pub fn into_failed(self) -> Option<Failed> {
         self.failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_where_another_tasks_row_comes() {
+        let routes = [3, 3, 5, 5, 5, 3].map(|task| Route { task, ..Route::FIRST });
+        let places = Places::Routed(&routes, &[]);
+        assert_eq!([0, 1, 2, 4, 5].map(|row| places.run_end(row, 6)), [2, 2, 5, 5, 6]);
+        assert_eq!(places.run_end(2, 4), 4, "no further than asked");
+        assert_eq!(Places::One(TaskId::new(1)).run_end(2, 9), 9);
+        assert_eq!(Places::Chained(0, &[], &[], &[]).run_end(2, 9), 9);
     }
 }

@@ -272,7 +272,7 @@ impl<'a> Assembler<'a> {
         let router = self.router(source, component, declared, &tasks, lane)?;
         let routed = router.is_keyed() || source_tasks > 1 || targets.len() < places.len();
         let targets = targets.into_iter().map(|(_, target)| target).collect();
-        Ok(Edge { router, targets, places, tasks, feedback, routed })
+        Ok(Edge::new(router, targets, places, tasks, feedback, routed))
     }
 
     fn router(

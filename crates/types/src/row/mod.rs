@@ -1,8 +1,11 @@
 //! Rows: Rust types that become rows, and rows that become Rust types.
 
+mod appending;
 mod from_value;
 mod into_row;
 mod to_value;
+
+use appending::append_with;
 
 use crate::topology::Fields;
 use crate::{Code, Tuple, Value};
@@ -96,7 +99,7 @@ pub trait ToValue {
     where
         Self: Sized,
     {
-        values.extend(std::iter::once_with(|| self.to_value()));
+        append_with(values, || self.to_value());
         values.last().map_or(0, Value::heap_bytes)
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ToValue;
+use super::appending::append_with;
 use crate::{Bytes, Map, Str, Timestamp, Value};
 
 /// `$type: |own| its value`.
@@ -52,7 +53,7 @@ impl ToValue for &str {
 
     #[inline(always)]
     fn append_to(self, values: &mut Vec<Value>) -> usize {
-        values.extend(std::iter::once_with(|| self.to_value()));
+        append_with(values, || self.to_value());
         Str::bytes_outside(self)
     }
 }

@@ -76,12 +76,13 @@ impl Value {
         }
     }
 
-    /// Bytes held outside the value itself. A payload that several values share counts for each of them.
+    /// Bytes held outside the value itself. A payload that several values share counts for each of them, and an empty one for one byte: so
+    /// a value of 0 bytes owns nothing, and may be forgotten instead of dropped.
     #[inline]
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::Str(text) => text.heap_bytes(),
-            Self::Bytes(bytes) => bytes.len(),
+            Self::Bytes(bytes) => bytes.len().max(1),
             Self::List(_) | Self::Map(_) => self.nested_heap_bytes(),
             _ => 0,
         }
@@ -90,13 +91,14 @@ impl Value {
     /// Kept apart, so that the flat types' case is small enough to be inlined where rows are written.
     #[cold]
     fn nested_heap_bytes(&self) -> usize {
-        match self {
+        let sum: usize = match self {
             Self::List(items) => items.iter().map(|item| size_of::<Self>() + item.heap_bytes()).sum(),
             Self::Map(entries) => {
                 entries.iter().map(|(key, item)| 2 * size_of::<Self>() + key.heap_bytes() + item.heap_bytes()).sum()
             }
-            _ => 0,
-        }
+            _ => return 0,
+        };
+        sum.max(1)
     }
 
     /// Whether there is nothing in it.

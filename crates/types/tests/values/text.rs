@@ -122,6 +122,17 @@ fn a_value_counts_what_it_holds_outside_itself() {
     assert_eq!(Value::from(map).heap_bytes(), 2 * value + 200);
 }
 
+#[test]
+fn a_value_of_no_bytes_owns_nothing_also_not_an_empty_payload() {
+    let owns = |value: Value| value.heap_bytes() > 0;
+    assert!(owns(Value::Bytes(Arc::from([]))));
+    assert!(owns(Value::List(Arc::from([]))));
+    assert!(owns(Value::Map(Arc::default())));
+    assert!(!owns(Value::from("")));
+    assert!(!owns(Value::from(String::with_capacity(100))));
+    assert!(!owns(Value::Null));
+}
+
 /// What text of this many bytes is made of: as many characters of `width` bytes as fit, and `x` for the rest.
 fn text_of(bytes: usize, width: usize) -> String {
     let wide = ["x", "é", "€", "🦀"][width - 1];

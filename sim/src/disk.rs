@@ -1,0 +1,128 @@
+//! A master's disk: it outlives the master's processes, and keeps what was synced.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use squall_raft::store::{Batch, Log};
+use squall_raft::{Contents, Disk, StorageError};
+
+use crate::plant::Plant;
+
+/// The disk. Its clones are the same.
+#[derive(Clone, Default)]
+pub struct Platter(Arc<Mutex<Sides>>);
+
+#[derive(Default)]
+struct Sides {
+    /// What is there after a crash.
+    synced: Contents,
+    /// What the running master has written.
+    written: Contents,
+    writes: u64,
+}
+
+impl Platter {
+    /// What the master finds when it starts.
+    pub fn contents(&self) -> Contents {
+        self.lock().written.clone()
+    }
+
+    /// The power goes: what was not synced is forgotten.
+    pub fn crash(&self) {
+        let mut sides = self.lock();
+        sides.written = sides.synced.clone();
+    }
+
+    /// The disk is lost, and an empty one takes its place.
+    pub fn wipe(&self) {
+        *self.lock() = Sides::default();
+    }
+
+    /// For the master that starts now.
+    pub fn writer(&self, plant: Plant) -> impl Disk + use<> {
+        Head { platter: self.clone(), plant }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sides> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Head {
+    platter: Platter,
+    plant: Plant,
+}
+
+impl Disk for Head {
+    fn write(&mut self, batch: &Batch) -> Result<(), StorageError> {
+        let mut sides = self.platter.lock();
+        let mut batch = batch.clone();
+        if let (Plant::VoteNotStored, Some(hard)) = (self.plant, &mut batch.hard) {
+            hard.vote = 0;
+        }
+        if let (Plant::SnapshotWithoutMembers, Some(snapshot)) = (self.plant, &mut batch.snapshot) {
+            snapshot.conf.voters.truncate(1);
+        }
+        store(&mut sides.written, batch);
+        sides.writes += 1;
+        if self.plant != Plant::SkippedSync || sides.writes.is_multiple_of(8) {
+            sides.synced = sides.written.clone();
+        }
+        Ok(())
+    }
+}
+
+/// What a batch makes of a disk's contents.
+fn store(contents: &mut Contents, batch: Batch) {
+    let Batch { identity, hard, entries, snapshot, first, clear } = batch;
+    contents.identity = identity.or(contents.identity.take());
+    contents.hard = hard.unwrap_or(contents.hard);
+    if let Some(snapshot) = snapshot {
+        match &mut contents.log {
+            Some(log) => log.snapshot = snapshot,
+            None => contents.log = Some(Log { hard: contents.hard, snapshot, term_before: 0, entries: Vec::new() }),
+        }
+    }
+    let Some(log) = &mut contents.log else { return };
+    log.hard = contents.hard;
+    if clear {
+        log.entries.clear();
+    }
+    if let Some(start) = entries.first().map(|entry| entry.index) {
+        log.entries.retain(|entry| entry.index < start);
+    }
+    log.entries.extend(entries);
+    if let Some((first, term)) = first {
+        log.entries.retain(|entry| entry.index >= first);
+        log.term_before = term;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use squall_raft::store::HardState;
+
+    use super::*;
+
+    fn vote(term: u64) -> Batch {
+        Batch { hard: Some(HardState { term, vote: 7, commit: 0 }), ..Batch::default() }
+    }
+
+    #[test]
+    fn what_was_written_is_there_after_a_crash_unless_its_sync_was_skipped() {
+        for (plant, term) in [(Plant::None, 1), (Plant::SkippedSync, 0)] {
+            let platter = Platter::default();
+            platter.writer(plant).write(&vote(1)).unwrap();
+            assert_eq!(platter.contents().hard.term, 1);
+            platter.crash();
+            assert_eq!(platter.contents().hard.term, term);
+        }
+    }
+
+    #[test]
+    fn a_lost_disk_holds_nothing() {
+        let platter = Platter::default();
+        platter.writer(Plant::None).write(&vote(1)).unwrap();
+        platter.wipe();
+        assert_eq!(platter.contents(), Contents::default());
+    }
+}

@@ -1,0 +1,59 @@
+//! Terms, commits, applied entries.
+
+use std::collections::BTreeMap;
+
+use super::{Seen, Violation};
+
+/// One leader a term; commit and apply never go back within a life; what is applied is committed; what is acknowledged is committed.
+#[derive(Debug, Default)]
+pub struct Log {
+    leaders: BTreeMap<u64, u64>,
+    /// By master and life: the last term, commit and applied.
+    last: BTreeMap<usize, Last>,
+    committed: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    life: u64,
+    raft_id: u64,
+    term: u64,
+    commit: u64,
+    applied: u64,
+}
+
+impl Log {
+    /// Looks at one master.
+    pub fn see(&mut self, seen: &Seen) -> Result<(), Violation> {
+        let &Seen { master, life, raft_id, term, leads, commit, applied, .. } = seen;
+        if leads && *self.leaders.entry(term).or_insert(raft_id) != raft_id {
+            return Err(format!("two leaders in term {term}: {:x} and {raft_id:x}", self.leaders[&term]));
+        }
+        if applied > commit {
+            return Err(format!("master {master} applied {applied} and knows of {commit} committed"));
+        }
+        self.committed = self.committed.max(commit);
+        let now = Last { life, raft_id, term, commit, applied };
+        match self.last.insert(master, now) {
+            Some(last) if last.raft_id == raft_id && last.term > term => {
+                Err(format!("master {master}'s term went from {} to {term}", last.term))
+            }
+            Some(last) if last.life == life && (last.commit > commit || last.applied > applied) => Err(format!(
+                "master {master} went back: commit {} to {commit}, applied {} to {applied}",
+                last.commit, last.applied
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// A client was told that its change stands here.
+    pub fn acknowledged(&self, revision: u64) -> Result<(), Violation> {
+        if revision <= self.committed {
+            return Ok(());
+        }
+        Err(format!(
+            "revision {revision} was acknowledged, and no master knows of more than {} committed",
+            self.committed
+        ))
+    }
+}

@@ -1,0 +1,194 @@
+//! What happens in the simulation of one seed, decided before it begins.
+
+use std::time::Duration;
+
+use squall_tests::Rng;
+
+/// How long clients work and faults happen.
+pub const SPAN: Duration = Duration::from_secs(60);
+/// No fault begins before masters can have formed a cluster.
+const FIRST: Duration = Duration::from_secs(6);
+/// The fewest faults of each lane: two lanes make at least six.
+const FEWEST: usize = 3;
+
+/// What goes wrong. What is done about it is done at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Some masters and the others can't hear each other.
+    Partition,
+    /// One master isn't heard by another, but hears it.
+    OneWay,
+    /// What two masters send each other is late, and comes all at once.
+    Hold,
+    /// Connections break here and there.
+    Loss,
+    /// Messages take long.
+    Slow,
+    /// A master can be reached by no client, but by the others.
+    CutOff,
+    /// A master dies, with what it had not synced, and comes back.
+    Crash,
+    /// All masters die at once, and come back.
+    CrashAll,
+    /// Masters die again and again, and are back at once.
+    Flicker,
+    /// A master dies and its disk is lost; it is replaced.
+    Wipe,
+    /// A master is removed from the cluster, and comes back with an empty disk.
+    Remove,
+    /// Leadership is handed over.
+    Transfer,
+}
+
+impl Kind {
+    /// Those of the network.
+    pub const NETWORK: [Self; 6] = [Self::Partition, Self::OneWay, Self::Hold, Self::Loss, Self::Slow, Self::CutOff];
+    /// Those of processes and members.
+    pub const PROCESS: [Self; 6] =
+        [Self::Crash, Self::CrashAll, Self::Flicker, Self::Wipe, Self::Remove, Self::Transfer];
+
+    /// Its name in traces and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Partition => "partition",
+            Self::OneWay => "one-way",
+            Self::Hold => "hold",
+            Self::Loss => "loss",
+            Self::Slow => "slow",
+            Self::CutOff => "cut-off",
+            Self::Crash => "crash",
+            Self::CrashAll => "crash-all",
+            Self::Flicker => "flicker",
+            Self::Wipe => "wipe",
+            Self::Remove => "remove",
+            Self::Transfer => "transfer",
+        }
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::NETWORK.into_iter().chain(Self::PROCESS)
+    }
+
+    fn longest(self) -> Duration {
+        match self {
+            Self::CrashAll | Self::Flicker | Self::Loss => Duration::from_secs(3),
+            _ => Duration::from_secs(5),
+        }
+    }
+}
+
+/// One fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What goes wrong.
+    pub kind: Kind,
+    /// When it begins.
+    pub from: Duration,
+    /// When it ends.
+    pub to: Duration,
+    /// Who is hit first: `None` is whoever leads then.
+    pub victim: Option<usize>,
+    /// For further choices while it is carried out.
+    pub dice: u64,
+}
+
+/// All that a seed decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// The seed.
+    pub seed: u64,
+    /// How many masters there are.
+    pub masters: usize,
+    /// How many clients.
+    pub clients: usize,
+    /// How many topologies they fight over.
+    pub topologies: usize,
+    /// The longest that a message takes while nothing is wrong.
+    pub latency: Duration,
+    /// What goes wrong, by when it begins.
+    pub faults: Vec<Fault>,
+}
+
+impl Scenario {
+    /// The one of this seed.
+    pub fn of(seed: u64) -> Self {
+        let mut rng = Rng::new(seed).fork(1);
+        let masters = *rng.pick(&[3, 3, 5]);
+        let mut faults = lane(&mut rng, &Kind::NETWORK, masters);
+        faults.extend(lane(&mut rng, &Kind::PROCESS, masters));
+        faults.sort_by_key(|fault| fault.from);
+        Self {
+            seed,
+            masters,
+            clients: 3 + rng.below(3),
+            topologies: 3 + rng.below(4),
+            latency: Duration::from_millis(*rng.pick(&[2, 10, 30])),
+            faults,
+        }
+    }
+}
+
+/// One fault after the other.
+fn lane(rng: &mut Rng, kinds: &[Kind], masters: usize) -> Vec<Fault> {
+    let wanted = FEWEST + rng.below(3);
+    let share = (SPAN - FIRST) / u32::try_from(wanted).expect("a handful");
+    let place = |at: usize| FIRST + share * u32::try_from(at).expect("a handful");
+    let fault = |at: usize| {
+        let kind = *rng.pick(kinds);
+        let from = rng.between(place(at), place(at) + share / 4);
+        let longest = kind.longest().min(share * 5 / 8);
+        let to = from + rng.between(Duration::from_millis(300), longest);
+        let victim = rng.percent(60).then(|| rng.below(masters));
+        Fault { kind, from, to, victim, dice: rng.draw() }
+    };
+    (0..wanted).map(fault).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    impl Scenario {
+        fn kinds(&self) -> BTreeSet<Kind> {
+            self.faults.iter().map(|fault| fault.kind).collect()
+        }
+    }
+
+    #[test]
+    fn a_seed_decides_everything() {
+        assert_eq!(Scenario::of(7), Scenario::of(7));
+        assert_ne!(Scenario::of(7), Scenario::of(8));
+    }
+
+    #[test]
+    fn there_are_at_least_six_faults_of_several_kinds_that_end_in_time() {
+        for scenario in (0..500).map(Scenario::of) {
+            assert!(scenario.faults.len() >= 6 && scenario.kinds().len() >= 2, "{scenario:?}");
+            assert!(
+                scenario.faults.iter().all(|it| it.from >= FIRST && it.from < it.to && it.to <= SPAN),
+                "{scenario:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn faults_of_one_lane_do_not_overlap() {
+        for scenario in (0..500).map(Scenario::of) {
+            for kinds in [&Kind::NETWORK[..], &Kind::PROCESS[..]] {
+                let lane: Vec<_> = scenario.faults.iter().filter(|it| kinds.contains(&it.kind)).collect();
+                assert!(lane.windows(2).all(|pair| pair[0].to <= pair[1].from), "{scenario:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hundred_seeds_have_every_kind_and_both_sizes() {
+        let scenarios: Vec<_> = (0..100).map(Scenario::of).collect();
+        let seen: BTreeSet<_> = scenarios.iter().flat_map(Scenario::kinds).collect();
+        assert_eq!(seen, Kind::all().collect());
+        assert!(scenarios.iter().any(|it| it.masters == 3) && scenarios.iter().any(|it| it.masters == 5));
+    }
+}
