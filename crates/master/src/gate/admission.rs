@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use squall_control::{Command, Envelope, NewToken, Seed, State, TokenId};
-use squall_types::cluster::{ClusterId, FeatureLevel, RequestId, Revision, Role, UnixMillis, UserName};
+use squall_types::cluster::{ClusterId, FeatureLevel, RequestId, Role, UnixMillis, UserName};
 
 use super::caller::{Asked, Behind, Security, admit};
 use super::table::{CALLS, Call, call};
