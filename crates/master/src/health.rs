@@ -25,23 +25,8 @@ pub(crate) struct Known<'a> {
 /// How far a member may be behind before it is a concern.
 const FAR_BEHIND: u64 = 5_000;
 
-/// The state of the cluster as a whole.
-pub(crate) fn status(known: &Known<'_>) -> v1::StatusResponse {
-    known.status()
-}
-
-/// All masters.
-pub(crate) fn masters(known: &Known<'_>) -> v1::MastersResponse {
-    known.masters()
-}
-
-/// All workers.
-pub(crate) fn workers(known: &Known<'_>) -> v1::WorkersResponse {
-    known.workers()
-}
-
 impl Known<'_> {
-    fn status(&self) -> v1::StatusResponse {
+    pub(crate) fn status(&self) -> v1::StatusResponse {
         let concerns = self.concerns();
         let worst = concerns.iter().map(v1::Concern::health).max().unwrap_or(v1::Health::Green);
         let counts = self.state.counts();
@@ -67,7 +52,7 @@ impl Known<'_> {
         }
     }
 
-    fn masters(&self) -> v1::MastersResponse {
+    pub(crate) fn masters(&self) -> v1::MastersResponse {
         let master = |(id, member): (&RaftId, &squall_control::Member)| {
             let progress = self.raft.progress.iter().find(|it| it.id == *id);
             let matched = progress.map_or(0, |it| it.matched.get());
@@ -93,13 +78,13 @@ impl Known<'_> {
         v1::MastersResponse { masters, revision: self.state.revision().get(), stale: self.stale }
     }
 
-    fn workers(&self) -> v1::WorkersResponse {
+    pub(crate) fn workers(&self) -> v1::WorkersResponse {
         let workers = self.state.workers().keys().map(|name| self.worker(name)).collect();
         v1::WorkersResponse { workers, revision: self.state.revision().get(), stale: self.stale }
     }
 
     /// What there is that isn't as it should be, the worst first.
-    fn concerns(&self) -> Vec<v1::Concern> {
+    pub(crate) fn concerns(&self) -> Vec<v1::Concern> {
         let mut concerns = self.of_masters();
         concerns.extend(self.of_workers());
         concerns.extend(self.of_executors());

@@ -25,7 +25,6 @@ mod packages;
 mod peers;
 mod reign;
 mod services;
-
 pub mod tokens;
 
 pub use env::{BoxFuture, Bytes, Clock, Connection, Env, Incoming, Network, Random};

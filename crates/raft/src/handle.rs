@@ -108,15 +108,15 @@ impl<R: Send + 'static> Raft<R> {
         answered.await.unwrap_or(Err(TransferError::Stopped))
     }
 
-    /// Stops the host at once, handing nothing over, and waits until it has and its disk is free.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        self.inputs.closed().await;
-    }
-
     /// Hands leadership over if this master has it, then stops the host and waits until it has. Takes at most two seconds.
     pub async fn shutdown(self) {
         let _ = self.transfer(None).await;
-        self.stop().await;
+        self.halt().await;
+    }
+
+    /// Stops the host as it is, without handing anything over, and waits until it has.
+    pub async fn halt(self) {
+        self.stop.send_replace(true);
+        self.inputs.closed().await;
     }
 }

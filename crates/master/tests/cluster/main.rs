@@ -1,5 +1,7 @@
 //! Masters in this process, over real gRPC on ports from the kernel.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
+
 mod alone;
 mod calls;
 mod events;

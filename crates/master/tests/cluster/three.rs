@@ -163,7 +163,7 @@ async fn a_master_that_lost_its_disk_waits_and_is_replaced() {
     let mut readiness = three.get(lost).node.readiness();
     let names_the_way =
         |it: &squall_master::http::Readiness| format!("{it:?}").contains(&format!("squall masters replace m{lost}"));
-    tokio::time::timeout(std::time::Duration::from_secs(3), readiness.wait_for(names_the_way))
+    tokio::time::timeout(std::time::Duration::from_secs(20), readiness.wait_for(names_the_way))
         .await
         .unwrap_or_else(|_| panic!("{:?}", three.get(lost).node.readiness().borrow().clone()))
         .unwrap();

@@ -92,19 +92,28 @@ async fn a_worker_that_falls_silent_is_found_dead_and_its_work_moves() {
             alive.up.send(said(Up::Heartbeat(v1::Heartbeat::default()))).await.unwrap();
         }
     };
-    let down = &mut alive.down;
+    let (up, down) = (alive.up.clone(), &mut alive.down);
     let moved = async {
         loop {
             let kind = within(down.message()).await.unwrap().unwrap().kind.unwrap();
-            if matches!(kind, Down::Desired(desired) if !desired.slots.is_empty()) {
-                return;
+            match kind {
+                Down::Desired(desired) if !desired.slots.is_empty() => return,
+                // It finds the other silent too, as the leader does.
+                Down::Probe(probe) => {
+                    let result = v1::ProbeResult { id: probe.id, answered: false };
+                    up.send(said(Up::ProbeResult(result))).await.unwrap();
+                }
+                _ => {}
             }
         }
     };
-    tokio::select! {
-        () = moved => {}
-        () = beating => {}
-    }
+    let found = async {
+        tokio::select! {
+            () = moved => {}
+            () = beating => {}
+        }
+    };
+    within(found).await;
     let dead = workers(&master).await.into_iter().find(|worker| worker.name == "w1").unwrap();
     assert_eq!((dead.state(), dead.executors), (v1::WorkerState::Dead, 0));
     let status = master.status().await;
