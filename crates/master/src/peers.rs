@@ -33,6 +33,11 @@ impl Peers {
         Self { network, client, channels: Arc::default() }
     }
 
+    /// The same, over connections of their own: what goes over these never stands before what goes over those.
+    pub(crate) fn apart(&self) -> Self {
+        Self { channels: Arc::default(), ..self.clone() }
+    }
+
     /// The channel to this `host:port`. It connects when it is used, and again when that is needed.
     pub(crate) fn channel(&self, address: &str) -> Channel {
         let mut channels = self.channels.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

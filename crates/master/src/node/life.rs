@@ -71,7 +71,7 @@ impl Life {
         };
         let Come { cluster, state, sown } = come;
         let (machine, shared) = Machine::new(state, self.supported);
-        let Running { handle, service, ended } = self.store.start(&self.me, &self.env, self.peers.clone(), machine)?;
+        let Running { handle, service, ended } = self.store.start(&self.me, &self.env, self.peers.apart(), machine)?;
         let (leader, leads) = watch::channel(Leader::Nobody);
         let (leading, is_leading) = watch::channel(None);
         let me = Me { id: self.me.id, name: self.me.name.clone(), address: self.me.address.clone(), cluster };

@@ -44,8 +44,15 @@ impl Alone {
 
 /// Starts a master that is alone.
 pub async fn alone() -> Alone {
+    alone_with(|_| {}).await
+}
+
+/// Starts a master that is alone, and configured otherwise.
+pub async fn alone_with(change: impl FnOnce(&mut MasterConfig)) -> Alone {
     let disk = tempfile::tempdir().unwrap();
-    let node = start(config(&disk)).await;
+    let mut config = config(&disk);
+    change(&mut config);
+    let node = start(config).await;
     within(node.ready()).await;
     Alone { master: Master { node }, _disk: disk }
 }

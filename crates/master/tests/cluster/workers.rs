@@ -77,3 +77,46 @@ async fn a_worker_that_says_goodbye_has_left_and_its_work_goes_elsewhere() {
     let left = workers(&master).await.into_iter().find(|worker| worker.name == "w1").unwrap();
     assert_eq!(left.state(), v1::WorkerState::Left);
 }
+
+#[tokio::test]
+async fn a_worker_that_falls_silent_is_found_dead_and_its_work_moves() {
+    let master =
+        crate::support::alone_with(|config| config.workers.dead_after = std::time::Duration::from_millis(600)).await;
+    let silent = Worker::attach(&master, hello("w1")).await.unwrap();
+    submit(&master, "words", 1).await.unwrap();
+    let mut alive = Worker::attach(&master, hello("w2")).await.unwrap();
+    let beating = async {
+        let mut beats = tokio::time::interval(std::time::Duration::from_millis(50));
+        loop {
+            beats.tick().await;
+            alive.up.send(said(Up::Heartbeat(v1::Heartbeat::default()))).await.unwrap();
+        }
+    };
+    let (up, down) = (alive.up.clone(), &mut alive.down);
+    let moved = async {
+        loop {
+            let kind = within(down.message()).await.unwrap().unwrap().kind.unwrap();
+            match kind {
+                Down::Desired(desired) if !desired.slots.is_empty() => return,
+                // It finds the other silent too, as the leader does.
+                Down::Probe(probe) => {
+                    let result = v1::ProbeResult { id: probe.id, answered: false };
+                    up.send(said(Up::ProbeResult(result))).await.unwrap();
+                }
+                _ => {}
+            }
+        }
+    };
+    let found = async {
+        tokio::select! {
+            () = moved => {}
+            () = beating => {}
+        }
+    };
+    within(found).await;
+    let dead = workers(&master).await.into_iter().find(|worker| worker.name == "w1").unwrap();
+    assert_eq!((dead.state(), dead.executors), (v1::WorkerState::Dead, 0));
+    let status = master.status().await;
+    assert!(status.concerns.iter().any(|it| it.subject == "worker w1" && it.code == "SQ6518"), "{status:?}");
+    drop(silent);
+}
