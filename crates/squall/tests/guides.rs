@@ -113,7 +113,7 @@ fn every_link_between_the_guides_leads_somewhere() {
 /// The headings of a page, as links name them.
 fn headings(text: &str) -> impl Iterator<Item = String> {
     text.lines().filter_map(|line| line.strip_prefix('#')).map(|line| {
-        let kept = line.trim_start_matches('#').trim().chars().filter(|c| c.is_alphanumeric() || "- ".contains(*c));
+        let kept = line.trim_start_matches('#').trim().chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c));
         kept.collect::<String>().to_lowercase().replace(' ', "-")
     })
 }
