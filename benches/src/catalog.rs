@@ -5,6 +5,7 @@ use squall::Delivery::{self, AtLeastOnce, AtMostOnce};
 
 use crate::error::Error;
 use crate::harness::Figures;
+use crate::plans::{self, Size};
 use crate::{allocations, awaiting, derive, idle, latency, line, memory, null, rare, words};
 
 /// A bench: how it is called, what it is compared with, and what is asked of its figures.
@@ -69,6 +70,8 @@ pub fn benches() -> Vec<Bench> {
     benches.push(allocations());
     benches.extend([AtMostOnce, AtLeastOnce].map(memory));
     benches.extend(others());
+    benches.push(plan(Size { workers: 100, topologies: 10, executors: 500 }, 20.0, 5.0));
+    benches.push(plan(Size { workers: 5_000, topologies: 100, executors: 1_000 }, 2_000.0, 500.0));
     benches
 }
 
@@ -173,6 +176,12 @@ fn others() -> [Bench; 4] {
             .told("cpu_s_per_m", "CPU-s/M calls")
             .told("cores", "cores"),
     ]
+}
+
+fn plan(size: Size, must: f64, aim: f64) -> Bench {
+    let time = |bench: Bench, metric: &str| bench.lower(metric, "ms", json!({ "max": must }), json!({ "max": aim }));
+    let bench = Bench::new(format!("plan-{}", size.workers), 3.0, move |seconds| plans::run(size, seconds));
+    ["fresh_ms", "death_ms", "still_ms"].into_iter().fold(bench, time).told("check_ms", "ms")
 }
 
 #[cfg(test)]

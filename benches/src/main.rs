@@ -16,6 +16,7 @@ mod memory;
 mod meter;
 mod null;
 mod pace;
+mod plans;
 mod rare;
 mod rows;
 mod tally;

@@ -81,7 +81,7 @@ fn an_input_that_can_t_be_read_is_an_error_before_anything_starts() {
     let missing = dir.path().join("missing.jsonl");
     let (code, stdout, stderr) = ran(demo().arg(&missing));
     let reason = fs::File::open(&missing).unwrap_err();
-    let first = format!("error[SQ3101]: can't open {}: {reason}\n", missing.display());
+    let first = format!("error[SQ3101]: can't open {}\ncause: {reason}\n", missing.display());
     assert!(stderr.starts_with(&first), "{stderr}");
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
 

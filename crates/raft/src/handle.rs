@@ -111,6 +111,11 @@ impl<R: Send + 'static> Raft<R> {
     /// Hands leadership over if this master has it, then stops the host and waits until it has. Takes at most two seconds.
     pub async fn shutdown(self) {
         let _ = self.transfer(None).await;
+        self.halt().await;
+    }
+
+    /// Stops the host as it is, without handing anything over, and waits until it has.
+    pub async fn halt(self) {
         self.stop.send_replace(true);
         self.inputs.closed().await;
     }

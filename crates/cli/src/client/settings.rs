@@ -1,6 +1,6 @@
 //! How a cluster is called: flags over the environment over a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -218,16 +218,20 @@ fn settings_file(lookup: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     named("SQUALL_CLIENT_CONFIG").or_else(|| Some(home()?.join("squall/client.toml")))
 }
 
-fn values(path: &PathBuf, text: std::io::Result<Option<String>>) -> Result<toml::Table, SettingsError> {
-    let text = text.map_err(|source| SettingsError::Unreadable { path: path.clone(), source })?;
+fn values(path: &Path, text: std::io::Result<Option<String>>) -> Result<toml::Table, SettingsError> {
+    let text = text.map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
     let table: toml::Table = toml::from_str(&text.unwrap_or_default())
-        .map_err(|source| SettingsError::Syntax { path: path.clone(), source: Box::new(source) })?;
+        .map_err(|source| SettingsError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
     for (key, value) in &table {
         if !KEYS.contains(&key.as_str()) {
-            return Err(SettingsError::Unknown { path: path.clone(), key: key.clone(), nearest: nearest(key, KEYS) });
+            return Err(SettingsError::Unknown {
+                path: path.to_owned(),
+                key: key.clone(),
+                nearest: nearest(key, KEYS),
+            });
         }
         if !value.is_str() {
-            return Err(SettingsError::NotText { path: path.clone(), key: key.clone() });
+            return Err(SettingsError::NotText { path: path.to_owned(), key: key.clone() });
         }
     }
     Ok(table)

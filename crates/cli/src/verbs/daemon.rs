@@ -16,7 +16,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::client::{Output, now};
 use crate::error::CliError;
-use crate::output::{View, show};
+use crate::output::{View, write};
 
 /// How long the process may take to end after the master has: what still hangs then is left.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -149,13 +149,11 @@ async fn serve(config: MasterConfig, output: Output) -> Result<ExitCode, CliErro
     }
     let http = node.monitoring().map(|address| address.to_string());
     let up = Up { node: node.name().to_string(), grpc: node.address().to_string(), http, data_dir };
-    show(
-        &up,
-        match output {
-            Output::Json => Output::Json,
-            Output::Table | Output::Wide => Output::Table,
-        },
-    )?;
+    // One line in every form: who started it reads a line and goes on.
+    match output {
+        Output::Json => write(&format!("{}\n", up.json()))?,
+        Output::Table | Output::Wide => write(&up.text(false))?,
+    }
     tokio::select! {
         () = node.over() => {
             node.ended().await?;

@@ -2,37 +2,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use squall_types::cluster::{SlotId, TopologyName, WorkerName};
+use squall_types::cluster::{TopologyName, WorkerName};
 use squall_types::topology::Resources;
 
-use super::{Input, Options, Standing, Worker};
+use super::{Input, Options, Standing, Topology, Worker};
 
 /// One worker, and what has been given to it so far.
 pub(super) struct Room<'a> {
     pub name: &'a WorkerName,
     pub worker: &'a Worker,
-    /// Which topology has which slot.
-    pub slots: BTreeMap<u16, &'a TopologyName>,
-    pub cpu: u64,
-    pub memory: u64,
-    pub executors: u32,
+    /// The number of its zone.
+    pub zone: usize,
+    /// Slots in use, each with its topology's number.
+    slots: Vec<(u16, usize)>,
+    cpu: u64,
+    memory: u64,
     /// Whether somebody there holds CPU, or memory, to be a limit: then it is one for everybody.
     hard_cpu: bool,
     hard_memory: bool,
 }
 
 impl Room<'_> {
-    /// The slot that a topology has here, or could open: the lowest that is free.
-    pub fn slot_for(&self, topology: &TopologyName) -> Option<u16> {
-        let own = self.slots.iter().find(|(_, owner)| *owner == &topology).map(|(number, _)| *number);
-        own.or_else(|| {
-            (0..self.worker.slots).find(|number| !self.slots.contains_key(number) && !self.worker.lost.contains(number))
-        })
+    /// Whose the slot is.
+    pub fn owner(&self, number: u16) -> Option<usize> {
+        self.slots.iter().find(|(it, _)| *it == number).map(|(_, owner)| *owner)
     }
 
-    /// Whether the topology has a slot here already.
-    pub fn runs(&self, topology: &TopologyName) -> bool {
-        self.slots.values().any(|owner| *owner == topology)
+    /// The lowest slot that is free.
+    pub fn free_slot(&self) -> Option<u16> {
+        (0..self.worker.slots).find(|number| self.owner(*number).is_none() && !self.worker.lost.contains(number))
+    }
+
+    /// Whether the topology has a slot here.
+    pub fn runs(&self, topology: usize) -> bool {
+        self.slots.iter().any(|(_, owner)| *owner == topology)
     }
 
     pub fn cpu_left(&self) -> u64 {
@@ -57,55 +60,100 @@ impl Room<'_> {
         let cpu = share(self.cpu + u64::from(needs.cpu_percent), self.worker.cpu_percent);
         cpu.max(share(self.memory + u64::from(needs.memory_mib), self.worker.memory_mib))
     }
+
+    fn put(&mut self, number: u16, topology: usize, needs: Resources, options: &Options) {
+        if self.owner(number).is_none() {
+            self.slots.push((number, topology));
+        }
+        self.cpu += u64::from(needs.cpu_percent);
+        self.memory += u64::from(needs.memory_mib);
+        self.hard_cpu |= options.hard_cpu;
+        self.hard_memory |= options.hard_memory;
+    }
 }
 
-/// All workers.
+/// All workers, and all topologies. Both are numbered in the order of their names.
 pub(super) struct Board<'a> {
-    pub rooms: BTreeMap<&'a WorkerName, Room<'a>>,
+    pub rooms: Vec<Room<'a>>,
+    pub topologies: Vec<(&'a TopologyName, &'a Topology)>,
+    /// How many zones there are.
+    pub zones: usize,
+    by_name: BTreeMap<&'a WorkerName, usize>,
+    /// Whom each topology shares no worker with, whichever of the two asks for it.
+    foes: Vec<BTreeSet<usize>>,
+    /// Workers that may take work and have slots.
+    pub takers: usize,
 }
 
 impl<'a> Board<'a> {
     pub fn new(input: &'a Input) -> Self {
+        let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
+        for worker in input.workers.values() {
+            let next = zones.len();
+            zones.entry(&worker.zone).or_insert(next);
+        }
         let room = |(name, worker): (&'a WorkerName, &'a Worker)| {
-            let slots = BTreeMap::new();
-            (name, Room { name, worker, slots, cpu: 0, memory: 0, executors: 0, hard_cpu: false, hard_memory: false })
+            let zone = zones[worker.zone.as_str()];
+            Room { name, worker, zone, slots: Vec::new(), cpu: 0, memory: 0, hard_cpu: false, hard_memory: false }
         };
-        Self { rooms: input.workers.iter().map(room).collect() }
-    }
-
-    /// Gives an executor its place.
-    pub fn put(&mut self, slot: &SlotId, topology: &'a TopologyName, needs: Resources, options: &Options) {
-        if let Some(room) = self.rooms.get_mut(&slot.worker) {
-            room.slots.insert(slot.number, topology);
-            room.cpu += u64::from(needs.cpu_percent);
-            room.memory += u64::from(needs.memory_mib);
-            room.executors += 1;
-            room.hard_cpu |= options.hard_cpu;
-            room.hard_memory |= options.hard_memory;
+        Self {
+            rooms: input.workers.iter().map(room).collect(),
+            topologies: input.topologies.iter().collect(),
+            zones: zones.len(),
+            by_name: input.workers.keys().zip(0..).collect(),
+            foes: foes(input),
+            takers: input.workers.values().filter(|worker| worker.standing.takes() && worker.slots > 0).count(),
         }
     }
 
+    /// The number of a worker.
+    pub fn room_of(&self, worker: &WorkerName) -> Option<usize> {
+        self.by_name.get(worker).copied()
+    }
+
+    /// Gives an executor its place.
+    pub fn put(&mut self, (room, number): (usize, u16), topology: usize, needs: Resources) {
+        let options = &self.topologies[topology].1.options;
+        self.rooms[room].put(number, topology, needs, options);
+    }
+
     /// The topology there that keeps this one away, or that this one keeps away from.
-    pub fn foe(
-        &self,
-        room: &Room<'a>,
-        topology: &TopologyName,
-        options: &Options,
-        input: &'a Input,
-    ) -> Option<&'a TopologyName> {
-        let minds = |other: &TopologyName| {
-            input.topologies.get(other).is_some_and(|it| it.options.anti_affinity.contains(topology))
-        };
+    pub fn foe(&self, room: &Room<'a>, topology: usize) -> Option<&'a TopologyName> {
+        let foes = &self.foes[topology];
+        if foes.is_empty() {
+            return None;
+        }
         room.slots
-            .values()
-            .copied()
-            .find(|other| *other != topology && (options.anti_affinity.contains(*other) || minds(other)))
+            .iter()
+            .map(|(_, owner)| *owner)
+            .filter(|owner| foes.contains(owner))
+            .min()
+            .map(|it| self.topologies[it].0)
+    }
+
+    /// Whether an executor with these needs may come to a worker, slots apart.
+    pub fn fits(&self, room: &Room<'a>, topology: usize, needs: Resources, tags: &BTreeSet<String>) -> bool {
+        let options = &self.topologies[topology].1.options;
+        room.worker.standing.takes()
+            && tags.is_subset(&room.worker.tags)
+            && room.has_cpu(needs, options)
+            && room.has_memory(needs, options)
+            && self.foe(room, topology).is_none()
     }
 }
 
-/// Whether a worker has all these tags.
-pub(super) fn has_tags(worker: &Worker, tags: &BTreeSet<String>) -> bool {
-    tags.is_subset(&worker.tags)
+fn foes(input: &Input) -> Vec<BTreeSet<usize>> {
+    let numbers: BTreeMap<&TopologyName, usize> = input.topologies.keys().zip(0..).collect();
+    let mut foes = vec![BTreeSet::new(); numbers.len()];
+    for (one, topology) in input.topologies.values().enumerate() {
+        for other in topology.options.anti_affinity.iter().filter_map(|name| numbers.get(name).copied()) {
+            if other != one {
+                foes[one].insert(other);
+                foes[other].insert(one);
+            }
+        }
+    }
+    foes
 }
 
 /// The order in which workers are asked: those in quarantine last.

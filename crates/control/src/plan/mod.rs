@@ -11,10 +11,17 @@
 
 mod board;
 mod input;
+mod keep;
 mod make;
 mod outcome;
+mod place;
+mod pool;
+#[cfg(test)]
+mod reasons;
+mod seats;
 #[cfg(test)]
 pub(crate) mod tests;
+mod why;
 
 pub use input::{Component, Edge, Input, Options, Standing, Topology, Worker};
 pub use make::plan;

@@ -101,6 +101,9 @@ impl TlsFault {
     pub fn find(error: &(dyn Error + 'static), end: End) -> Option<Self> {
         let mut next = Some(error);
         while let Some(error) = next {
+            if let Some(fault) = error.downcast_ref::<Self>().and_then(Self::again) {
+                return Some(fault);
+            }
             if let Some(tls) = error.downcast_ref::<rustls::Error>() {
                 return Some(Self::of(tls.clone(), end));
             }
@@ -110,6 +113,25 @@ impl TlsFault {
             };
         }
         None
+    }
+
+    /// The same once more, for those that no error of the library is behind.
+    fn again(&self) -> Option<Self> {
+        match self {
+            Self::PlainClient => Some(Self::PlainClient),
+            Self::TlsServer => Some(Self::TlsServer),
+            Self::TlsClient => Some(Self::TlsClient),
+            Self::PlainServer => Some(Self::PlainServer),
+            Self::WrongKind { found } => Some(Self::WrongKind { found: found.clone() }),
+            Self::PeerExpired(_)
+            | Self::OwnExpired(_)
+            | Self::PeerUnknown(_)
+            | Self::OwnUnknown(_)
+            | Self::WrongHost(_)
+            | Self::NoCertificate(_)
+            | Self::Other(_)
+            | Self::Broken(_) => None,
+        }
     }
 
     /// What an error of the handshake means at this end.

@@ -1,5 +1,7 @@
 //! What every call passes before a service sees it: who calls and may they, and which master answers.
 
+#[cfg(test)]
+mod admission;
 pub(crate) mod caller;
 mod count;
 mod forward;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use squall_control::Line;
-use squall_types::cluster::UserName;
+use squall_types::cluster::{UnixMillis, UserName};
 use squall_types::codes;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -102,20 +104,20 @@ impl Gate {
     }
 
     async fn bring(&self, call: &Call, mut request: Request<Body>, mut forming: Routes) -> Answer<Response<Body>> {
-        let Some((core, routes)) = self.formed.get() else {
-            return match call.access {
-                Access::Role(_) | Access::Worker => Err(self.no_cluster()),
-                Access::Open | Access::Master => served(&mut forming, request).await,
-            };
-        };
+        let formed = self.formed.get();
+        if call.place == Place::Always {
+            self.admit(call, &request, formed.map(|(core, _)| &**core))?;
+            return served(&mut forming, request).await;
+        }
+        let (core, routes) = formed.ok_or_else(|| self.no_cluster())?;
         let permit = self.in_flight.clone().try_acquire_owned().map_err(|_| too_many());
         // Masters among themselves are few, and must be heard above all else.
         let _permit = if call.access == Access::Master { None } else { Some(permit?) };
-        let passage = self.admit(call, &request, core)?;
+        let passage = self.admit(call, &request, Some(core))?;
         request.extensions_mut().insert(passage);
         let routes = routes.clone();
         match call.place {
-            Place::Here => served(&mut routes.clone(), request).await,
+            Place::Always | Place::Here => served(&mut routes.clone(), request).await,
             Place::Leader | Place::LeaderOrStale => {
                 let until = Instant::now() + deadline(&request);
                 forward::Forwarding { core, call, until, routes, longest_message: self.longest_message }
@@ -125,7 +127,7 @@ impl Gate {
         }
     }
 
-    fn admit(&self, call: &Call, request: &Request<Body>, core: &Core) -> Answer<Passage> {
+    fn admit(&self, call: &Call, request: &Request<Body>, core: Option<&Core>) -> Answer<Passage> {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let peer = request.extensions().get::<Peer>();
         let identity = peer.and_then(|peer| peer.identity.as_ref());
@@ -136,7 +138,10 @@ impl Gate {
             on_behalf_of: header(ON_BEHALF_OF),
             security: self.security,
         };
-        let Behind { caller, actor } = admit(&asked, &core.read(), core.env.clock.now())?;
+        let Behind { caller, actor } = match core {
+            Some(core) => admit(&asked, Some(&core.read()), core.env.clock.now())?,
+            None => admit(&asked, None, UnixMillis::ZERO)?,
+        };
         // Only a master is believed where a call came from first.
         let believed = !self.security.tls || matches!(identity, Some(Identity::Master(_)));
         let first = header(FORWARDED).filter(|_| believed).map(str::to_owned);

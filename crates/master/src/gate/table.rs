@@ -18,6 +18,8 @@ pub(crate) enum Access {
 /// Which master answers a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
+    /// The one that got it, before it has a cluster too.
+    Always,
     /// The one that got it.
     Here,
     /// The leader.
@@ -87,13 +89,13 @@ pub(crate) const CALLS: &[Call] = &[
     many("/squall.v1.WorkerLink/Link", Access::Worker, Place::Leader),
     many("/squall.internal.v1.Raft/Messages", Access::Master, Place::Here),
     many("/squall.internal.v1.Raft/InstallSnapshot", Access::Master, Place::Here),
-    many("/squall.internal.v1.Formation/Identify", Access::Master, Place::Here),
-    many("/squall.internal.v1.Formation/Seed", Access::Master, Place::Here),
+    many("/squall.internal.v1.Formation/Identify", Access::Master, Place::Always),
+    many("/squall.internal.v1.Formation/Seed", Access::Master, Place::Always),
     many("/squall.internal.v1.Packages/Fetch", Access::Master, Place::Here),
 ];
 
 /// The calls of other services: health and reflection.
-const OTHER: Call = Call { path: "", access: Access::Open, place: Place::Here, sends: Sends::Many };
+const OTHER: Call = Call { path: "", access: Access::Open, place: Place::Always, sends: Sends::Many };
 
 /// The call with this path. One that isn't Squall's is open: health, reflection, or none at all.
 pub(crate) fn call(path: &str) -> Option<&'static Call> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use squall_control::Command;
+use squall_control::detector::Prober;
 use squall_proto::v1;
 use squall_proto::v1::master_message::Kind;
 use squall_types::cluster::{Revision, WorkerName};
@@ -17,7 +18,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::desired::{Told, desired};
 use super::planner::{self, Done};
-use super::wards::Wards;
+use super::wards::{Probe, Wards};
 use super::{Attached, Link, Said, Seen, View};
 use crate::core::Core;
 use crate::peers::Peers;
@@ -33,7 +34,7 @@ pub(crate) struct Settings {
 }
 
 /// How often silence is looked for.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 /// How long decisions are gathered before workers are told of them.
 const GATHER: Duration = Duration::from_millis(5);
 
@@ -54,9 +55,7 @@ pub(crate) struct Watch {
     records: mpsc::Sender<Command>,
     wards: Wards,
     /// Probes that this master carries out itself.
-    probing: JoinSet<Option<WorkerName>>,
-    /// How long a probe may take.
-    patience: Duration,
+    probing: JoinSet<(u64, bool)>,
     streams: BTreeMap<WorkerName, Stream>,
     streams_ever: u64,
     told: Told,
@@ -83,7 +82,6 @@ impl Watch {
             records,
             wards,
             probing: JoinSet::new(),
-            patience: settings.heartbeat,
             streams: BTreeMap::new(),
             streams_ever: 0,
             told: Told::default(),
@@ -109,8 +107,8 @@ impl Watch {
                 }
                 Some(probed) = self.probing.join_next() => {
                     // A probe that panicked is no answer.
-                    if let Ok(Some(worker)) = probed {
-                        self.wards.answered(Instant::now(), &worker);
+                    if let Ok((id, answered)) = probed {
+                        self.wards.probed(Instant::now(), id, answered);
                     }
                 }
                 count = self.said.recv_many(&mut batch, AT_ONCE) => {
@@ -138,7 +136,7 @@ impl Watch {
             Said::Beat { link, reports } if self.is_current(&link) => self.wards.beat(now, &link.worker, &reports),
             Said::Probed { id, answered } => self.wards.probed(now, id, answered),
             Said::Goodbye(link) if self.is_current(&link) => self.wards.left(now, &link.worker),
-            Said::Closed(link) if self.is_current(&link) => self.close(&link.worker),
+            Said::Closed(link) if self.is_current(&link) => self.close(now, &link.worker),
             Said::Beat { .. } | Said::Goodbye(_) | Said::Closed(_) => {}
             Said::View(answer) => {
                 let _ = answer.send(self.view());
@@ -160,31 +158,40 @@ impl Watch {
         self.streams.get(&link.worker).is_some_and(|stream| stream.number == link.number)
     }
 
-    fn close(&mut self, worker: &WorkerName) {
+    fn close(&mut self, now: Instant, worker: &WorkerName) {
         self.streams.remove(worker);
         self.told.forget(worker);
-        self.wards.closed(worker);
+        self.wards.closed(now, worker);
     }
 
     fn tick(&mut self) {
         let now = Instant::now();
         let gone: Vec<_> =
             self.streams.iter().filter(|(_, it)| it.down.is_closed()).map(|(name, _)| name.clone()).collect();
-        gone.iter().for_each(|worker| self.close(worker));
+        gone.iter().for_each(|worker| self.close(now, worker));
         self.wards.tick(now, &self.core);
-        let targets = self.wards.take_targets();
-        for (worker, probe) in self.wards.probes(now, &targets) {
-            if let Some(stream) = self.streams.get(&worker) {
-                // A worker that takes no probe gives no answer: no witness of anything.
-                let _ = stream.down.try_send(message(Kind::Probe(probe)));
-            }
-        }
-        for target in targets {
-            let (peers, patience) = (self.core.peers.clone(), self.patience);
-            self.probing.spawn(async move { probe(&peers, &target.address, patience).await.then_some(target.worker) });
-        }
+        self.wards.carry_out(&self.core);
+        self.wards.take_probes().into_iter().for_each(|probe| self.probe(probe));
         let late: Vec<_> = self.streams.iter().filter(|(_, it)| it.untold).map(|(name, _)| name.clone()).collect();
         late.iter().for_each(|worker| self.tell(worker));
+    }
+
+    /// Has something probed, by this master or by a worker.
+    fn probe(&mut self, probe: Probe) {
+        let Probe { id, by, address, within } = probe;
+        match by {
+            Prober::Leader => {
+                let peers = self.core.peers.clone();
+                self.probing.spawn(async move { (id, answers(&peers, &address, within).await) });
+            }
+            Prober::Worker(worker) => {
+                let timeout_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+                if let Some(stream) = self.streams.get(&worker) {
+                    // A worker that takes no probe gives no answer: no witness of anything.
+                    let _ = stream.down.try_send(message(Kind::Probe(v1::Probe { id, address, timeout_ms })));
+                }
+            }
+        }
     }
 
     /// Tells those workers what to run for whom it may have changed.
@@ -210,6 +217,7 @@ impl Watch {
 
     /// Has put on record what became of workers. What there is no room for is left out: it is for people to read, and decides nothing.
     fn record(&mut self) {
+        self.wards.carry_out(&self.core);
         for command in self.wards.commands() {
             if self.records.try_send(command).is_err() {
                 tracing::warn!("too much becomes of workers at once to put all on record");
@@ -236,7 +244,7 @@ impl Watch {
 }
 
 /// Whether a program answers there, whatever it answers: a kernel alone speaks no HTTP/2.
-async fn probe(peers: &Peers, address: &str, patience: Duration) -> bool {
+async fn answers(peers: &Peers, address: &str, patience: Duration) -> bool {
     let mut client = HealthClient::new(peers.channel(address));
     let asked = client.check(HealthCheckRequest::default());
     match tokio::time::timeout(patience, asked).await {

@@ -98,7 +98,7 @@ impl Life {
             let sown = bootstrap::sow(seed, encoded, (*self.me).clone(), self.peers.clone());
             parts.spawn(never_ends(async move {
                 sown.await;
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }));
         }
         let ended = tokio::select! {

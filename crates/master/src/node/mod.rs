@@ -167,6 +167,16 @@ impl Node {
         self.formed.get().is_some_and(|core| *core.leader.borrow() == Leader::Here)
     }
 
+    /// Ends it at once, as a crash would: nothing is handed over.
+    pub async fn kill(self) {
+        self.supervisor.abort();
+        if let Some(core) = self.formed.get() {
+            core.log.clone().halt().await;
+        }
+        // That it was ended from outside is no news.
+        let _ = self.supervisor.await;
+    }
+
     /// Hands leadership over, if it leads, and stops: within 2 s.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ pub(super) async fn spread(core: &Arc<Core>, id: BlobId, size: u64) -> Answer<()
             match asked.next().await {
                 Some((member, Ok(()))) => drop(held_by.insert(member)),
                 Some((member, Err(fault))) => {
-                    tracing::warn!("{member} did not fetch package {}: {}", id.short(), fault.failure().cause)
+                    tracing::warn!("{member} did not fetch package {}: {}", id.short(), fault.failure().cause);
                 }
                 None => break,
             }

@@ -31,6 +31,7 @@ impl ClusterService {
     }
 
     /// Shows what is known: to a linearizable read if there is a leader, as of now and marked if there is none.
+    // A closure: what a method's own name stands for is not general enough in lifetimes.
     async fn known<T>(&self, stale: bool, show: impl FnOnce(&Known<'_>) -> T) -> Answer<T> {
         let view = if stale {
             None
@@ -62,12 +63,12 @@ impl Cluster for ClusterService {
 
     async fn status(&self, request: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {
         let stale = read::passage(&request)?.stale;
-        Ok(Response::new(self.known(stale, |known| known.status()).await?))
+        Ok(Response::new(self.known(stale, |known: &Known<'_>| known.status()).await?))
     }
 
     async fn workers(&self, request: Request<v1::WorkersRequest>) -> Result<Response<v1::WorkersResponse>, Status> {
         let stale = read::passage(&request)?.stale;
-        Ok(Response::new(self.known(stale, |known| known.workers()).await?))
+        Ok(Response::new(self.known(stale, |known: &Known<'_>| known.workers()).await?))
     }
 
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::Applied>, Status> {
@@ -84,7 +85,7 @@ impl Cluster for ClusterService {
 
     async fn masters(&self, request: Request<v1::MastersRequest>) -> Result<Response<v1::MastersResponse>, Status> {
         let stale = read::passage(&request)?.stale;
-        Ok(Response::new(self.known(stale, |known| known.masters()).await?))
+        Ok(Response::new(self.known(stale, |known: &Known<'_>| known.masters()).await?))
     }
 
     async fn add_master(&self, request: Request<v1::AddMasterRequest>) -> Result<Response<v1::Applied>, Status> {

@@ -17,6 +17,7 @@ use super::read;
 use crate::core::Core;
 use crate::fault::{Answer, Fault};
 use crate::leading::{Attached, Leading, Link, Said};
+use crate::tokens::{Caller, Denied};
 
 /// How long a worker may take to say who it is.
 const HELLO: Duration = Duration::from_secs(5);
@@ -39,7 +40,8 @@ impl WorkerLink for LinkService {
     async fn link(&self, request: Request<Streaming<v1::WorkerMessage>>) -> Result<Response<Down>, Status> {
         let leading = self.0.leading()?;
         let (down, downward) = mpsc::channel(DOWN);
-        let serving = Serving { core: self.0.clone(), leading, up: request.into_inner(), down };
+        let caller = read::passage(&request)?.caller;
+        let serving = Serving { core: self.0.clone(), leading, caller, up: request.into_inner(), down };
         // Dropped with the stream: a worker that goes away takes this with it.
         let served = futures_util::stream::once(serving.run())
             .filter_map(|ended| async move { ended.err().map(|fault| Err(fault.into())) });
@@ -48,10 +50,21 @@ impl WorkerLink for LinkService {
     }
 }
 
+/// Whether who calls may say that it is this worker: its certificate says who it is. A master carries streams of workers that it has let in.
+fn may_be(caller: &Caller, worker: &WorkerName) -> Answer<()> {
+    match caller {
+        Caller::Worker(name) if name != worker => {
+            Err(Denied::NotA { who: caller.to_string(), needs: "worker of that name" }.into())
+        }
+        Caller::Worker(_) | Caller::Master(_) | Caller::Anyone | Caller::User { .. } => Ok(()),
+    }
+}
+
 /// One worker's stream.
 struct Serving {
     core: Arc<Core>,
     leading: Arc<Leading>,
+    caller: Caller,
     up: Streaming<v1::WorkerMessage>,
     down: mpsc::Sender<v1::MasterMessage>,
 }
@@ -60,6 +73,7 @@ impl Serving {
     async fn run(mut self) -> Answer<()> {
         let hello = self.hello().await?;
         let worker: WorkerName = read::parsed("hello.name", &hello.name)?;
+        may_be(&self.caller, &worker)?;
         let registration = registration(&hello)?;
         let reports = reports(&hello.reports)?;
         self.belongs(&hello)?;
@@ -177,4 +191,18 @@ fn stranger(theirs: &str, ours: ClusterId) -> Fault {
     let next_step =
         "give the worker the masters of its own cluster; or, to move it here, start it on an empty data directory";
     Fault::new(tonic::Code::FailedPrecondition, codes::LINK_OUT_OF_TURN, cause, next_step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_who_its_certificate_says_and_no_other() {
+        let named = |name: &str| -> WorkerName { name.parse().unwrap() };
+        let caller = Caller::Worker(named("w1"));
+        assert!(may_be(&caller, &named("w1")).is_ok());
+        assert!(may_be(&caller, &named("w2")).is_err());
+        assert!(may_be(&Caller::Master("m1".parse().unwrap()), &named("w2")).is_ok());
+    }
 }

@@ -56,11 +56,12 @@ async fn newcomer(core: &Arc<Core>, address: &str) -> Answer<Member> {
     if address.is_empty() || address.len() > 256 || !address.contains(':') {
         return Err(Fault::field("address", "it is a host and a port, as master-4:7400"));
     }
-    let mut request =
-        tonic::Request::new(internal::IdentifyRequest { address: core.me.address.clone(), raft_id: core.me.id.get() });
-    request.set_timeout(IDENTIFY);
-    let answer = FormationClient::new(core.peers.channel(address)).identify(request).await;
-    let answer = answer.map_err(|status| unreachable(address, status.message()))?.into_inner();
+    let answer = match identify(core, address).await {
+        // The connection to the master that was there before breaks with the first call; the next makes a new one.
+        Err(_) => identify(core, address).await,
+        answered => answered,
+    };
+    let answer = answer.map_err(|status| unreachable(address, status.message()))?;
     let identity = bootstrap::identity(answer).map_err(|why| unreachable(address, &why.to_string()))?;
     if let Some(cluster) = identity.cluster {
         let cause = format!("the master at {address} ({}) belongs to the cluster {cluster} already", identity.name);
@@ -68,6 +69,13 @@ async fn newcomer(core: &Arc<Core>, address: &str) -> Answer<Member> {
         return Err(Fault::new(tonic::Code::FailedPrecondition, codes::MASTER_NOT_EMPTY, cause, next_step));
     }
     Ok(Member { id: identity.id, name: identity.name, address: address.to_owned() })
+}
+
+async fn identify(core: &Core, address: &str) -> Result<internal::Identity, tonic::Status> {
+    let mut request =
+        tonic::Request::new(internal::IdentifyRequest { address: core.me.address.clone(), raft_id: core.me.id.get() });
+    request.set_timeout(IDENTIFY);
+    Ok(FormationClient::new(core.peers.channel(address)).identify(request).await?.into_inner())
 }
 
 fn unreachable(address: &str, why: &str) -> Fault {

@@ -25,5 +25,5 @@ async fn a_topology_is_submitted_placed_run_and_killed() {
     worker.told(|desired| desired.slots.is_empty()).await;
     let gone = Failure::from_status(&master.get("words").await.unwrap_err()).unwrap();
     assert_eq!((gone.grpc, gone.code.to_string().as_str()), (tonic::Code::NotFound, "SQ5001"));
-    master.node.shutdown().await.unwrap();
+    master.shutdown().await;
 }

@@ -1,8 +1,11 @@
 //! Masters in this process, over real gRPC on ports from the kernel.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
+
 mod alone;
 mod calls;
 mod events;
 mod packages;
 mod support;
+mod three;
 mod workers;

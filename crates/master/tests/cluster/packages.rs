@@ -8,12 +8,12 @@ use tonic::Status;
 
 use crate::support::{Master, alone, header, within};
 
-fn package(size: usize) -> (String, Vec<u8>) {
+pub fn package(size: usize) -> (String, Vec<u8>) {
     let bytes: Vec<u8> = (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect();
     (BlobId::from_bytes(Sha256::digest(&bytes).into()).to_string(), bytes)
 }
 
-async fn put(
+pub async fn put(
     master: &Master,
     id: &str,
     size: usize,

@@ -17,18 +17,37 @@ use tonic::transport::Channel;
 /// Nothing that is waited for takes longer, even on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A master with a disk of its own.
+/// A master to call.
 pub struct Master {
     pub node: Node,
-    pub disk: TempDir,
+}
+
+/// A master that is alone, and its disk.
+pub struct Alone {
+    master: Master,
+    _disk: TempDir,
+}
+
+impl std::ops::Deref for Alone {
+    type Target = Master;
+
+    fn deref(&self) -> &Master {
+        &self.master
+    }
+}
+
+impl Alone {
+    pub async fn shutdown(self) {
+        within(self.master.node.shutdown()).await.unwrap();
+    }
 }
 
 /// Starts a master that is alone.
-pub async fn alone() -> Master {
+pub async fn alone() -> Alone {
     let disk = tempfile::tempdir().unwrap();
     let node = start(config(&disk)).await;
     within(node.ready()).await;
-    Master { node, disk }
+    Alone { master: Master { node }, _disk: disk }
 }
 
 /// A configuration for a port that the kernel chooses.

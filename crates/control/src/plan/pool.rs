@@ -1,0 +1,96 @@
+//! Workers on which a topology has no slot yet, the best first.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+
+use squall_types::topology::Resources;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use super::board::{Board, reluctance};
+use super::seats::Seats;
+
+/// Lower is better. Compared field by field, in this order: willing, not overloaded, room in the component's share, neighbours, few executors, a
+/// zone of its own, little load; at last a hash, so that equals are not always taken in the order of their names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Score {
+    pub reluctance: u8,
+    pub overloaded: bool,
+    pub over_share: bool,
+    pub strangers: u64,
+    pub own: u32,
+    pub all: u32,
+    pub zone: u32,
+    pub load: u64,
+    pub hash: u64,
+}
+
+/// A worker, without what depends on its zone.
+type Entry = Reverse<(u8, bool, u64, u64, usize)>;
+
+/// Workers that fit executors with the same needs and tags. A score here changes only by what the topology opens in the worker's zone, and then for
+/// the worse: so each zone has a heap of its own, and the zones' best stand in one.
+pub(super) struct Pool<'a> {
+    pub needs: Resources,
+    pub tags: &'a BTreeSet<String>,
+    zones: Vec<BinaryHeap<Entry>>,
+    best: BinaryHeap<Reverse<(Score, usize)>>,
+}
+
+impl<'a> Pool<'a> {
+    pub fn new(
+        board: &Board<'_>,
+        topology: usize,
+        needs: Resources,
+        tags: &'a BTreeSet<String>,
+        seats: &Seats,
+    ) -> Self {
+        let seed = seed(board, topology);
+        let mut zones: Vec<Vec<Entry>> = (0..board.zones).map(|_| Vec::new()).collect();
+        for (number, room) in board.rooms.iter().enumerate() {
+            if board.fits(room, topology, needs, tags) && room.free_slot().is_some() && !seats.on(number) {
+                let load = room.load_with(needs);
+                let hash = hash(room.name.as_str(), seed);
+                zones[room.zone].push(Reverse((reluctance(room.worker.standing), load > 1_000, load, hash, number)));
+            }
+        }
+        let mut pool =
+            Self { needs, tags, zones: zones.into_iter().map(BinaryHeap::from).collect(), best: BinaryHeap::new() };
+        for zone in 0..pool.zones.len() {
+            pool.best.extend(pool.head(zone, seats));
+        }
+        pool
+    }
+
+    /// The best worker, and its score.
+    pub fn best(&mut self, seats: &Seats) -> Option<(Score, usize)> {
+        while let Some(Reverse((score, zone))) = self.best.pop() {
+            while self.zones[zone].peek().is_some_and(|Reverse(head)| seats.on(head.4)) {
+                self.zones[zone].pop();
+            }
+            let Some(now) = self.head(zone, seats) else { continue };
+            let stands = now.0.0 == score;
+            self.best.push(now);
+            if stands {
+                return self.zones[zone].peek().map(|Reverse(head)| (score, head.4));
+            }
+        }
+        None
+    }
+
+    fn head(&self, zone: usize, seats: &Seats) -> Option<Reverse<(Score, usize)>> {
+        let Reverse((reluctance, overloaded, load, hash, _)) = *self.zones[zone].peek()?;
+        let zone_count = seats.zones[zone];
+        let (over_share, strangers, own, all) = (false, u64::MAX, 0, 0);
+        let score = Score { reluctance, overloaded, over_share, strangers, own, all, zone: zone_count, load, hash };
+        Some(Reverse((score, zone)))
+    }
+}
+
+/// What a topology's hashes begin with.
+pub(super) fn seed(board: &Board<'_>, topology: usize) -> u64 {
+    xxh3_64(board.topologies[topology].0.as_str().as_bytes())
+}
+
+pub(super) fn hash(worker: &str, seed: u64) -> u64 {
+    xxh3_64_with_seed(worker.as_bytes(), seed)
+}
