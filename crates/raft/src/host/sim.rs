@@ -219,7 +219,7 @@ impl Sim {
                 apply(&mut node.disk, batch);
                 host.step(Input::Written(number));
             }
-            if (now + at as u64) % 5 == 0 {
+            if (now + at as u64).is_multiple_of(5) {
                 host.step(Input::Tick);
             }
             let out = host.turn().map_err(|reason| format!("{} stopped: {reason:?}", node.id))?;
