@@ -59,3 +59,30 @@ fn report(error: &CliError, output: Option<Output>) -> ExitCode {
     }
     error.exit().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_page_has_the_exit_codes_that_help_lists() {
+        let page = include_str!("../../../docs/cli.md");
+        for line in EXIT_CODES.lines().skip(1) {
+            let (code, meaning) = line.trim().split_once("  ").expect("a code and its meaning");
+            assert!(
+                page.contains(&format!(
+                    "| {code} | {} |",
+                    meaning.replace("--wait", "`--wait`").replace("status --check", "`status --check`")
+                )),
+                "{line}"
+            );
+        }
+    }
+}

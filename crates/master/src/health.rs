@@ -110,8 +110,8 @@ impl Known<'_> {
         let mut concerns = Vec::new();
         if self.stale || self.raft.leader.is_none() {
             let cause = "the masters have no leader: nothing can be changed, and no work is moved; what runs goes on";
-            let next_step = "start the masters that are down, and see that they reach each other; if a majority is lost for good: squall \
-                             masters recover";
+            let next_step = "start the masters that are down, and see that they reach each other; if a majority is lost for good: \
+                             docs/operations.md";
             concerns.push(red("cluster".to_owned(), codes::NO_QUORUM, cause, next_step));
         }
         if let HostHealth::Stopped(reason) = &self.raft.health {
@@ -158,10 +158,10 @@ impl Known<'_> {
                 Standing::Open | Standing::Unheard | Standing::Draining => return None,
                 Standing::Left if !in_use => return None,
                 Standing::Quarantined => "see why it comes and goes: its log, its network, its load".to_owned(),
-                Standing::Suspect => "wait: within seconds it answers, or its work is moved".to_owned(),
+                Standing::Suspect => "wait: it answers, or another worker finds it silent too and its work is moved; a last worker is judged once another is heard".to_owned(),
                 Standing::CutOff => "see that it reaches the masters; its work goes on meanwhile".to_owned(),
                 Standing::Left => "nothing: its work is being moved".to_owned(),
-                Standing::Dead => format!("start it again, or if it is gone for good: squall workers forget {name}"),
+                Standing::Dead => format!("start it again, or if it is gone for good: squall forget {name}"),
             };
             let cause = format!("it {}", seen.standing.words());
             Some(amber(format!("worker {name}"), codes::WORKER_AMBER, cause, next_step))

@@ -55,7 +55,7 @@ impl View for Workers {
             }
             table.row(cells);
         }
-        format!("{}{}", answer::stale(self.0.stale), table.text("no workers; `squall worker` starts one"))
+        format!("{}{}", answer::stale(self.0.stale), table.text("no workers"))
     }
 
     fn json(&self) -> Value {

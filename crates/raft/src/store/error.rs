@@ -53,7 +53,7 @@ pub enum StorageError {
 }
 
 const REPLACE: &str = "don't copy another master's files here: empty the data directory, start this master, and let it in with `squall masters \
-                       replace NAME`; without a majority of whole masters, see `squall masters recover` in docs/operations.md";
+                       replace NAME`; without a majority of whole masters, see docs/operations.md";
 
 impl StorageError {
     /// What an operator looks up.
