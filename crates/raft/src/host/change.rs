@@ -104,7 +104,9 @@ impl<M: StateMachine> Host<M> {
                 }
             }
         }
-        self.removed |= members.was_removed(self.id);
+        if members.was_removed(self.id) {
+            self.leave();
+        }
         self.machine.members_changed(Revision::new(entry.index), &self.members);
         if let Some(changing) = self.changing.take_if(|changing| changing.index <= entry.index) {
             let made = changing.index == entry.index && changing.term == entry.term;

@@ -122,7 +122,8 @@ pub(crate) struct Host<M: StateMachine> {
     ticks: u64,
     last_heard: BTreeMap<u64, u64>,
     applied: u64,
-    established: Option<u64>,
+    /// In which term, and by which entry.
+    established: Option<(u64, u64)>,
     removed: bool,
     /// The last write handed to the disk.
     write: u64,
@@ -224,7 +225,7 @@ impl<M: StateMachine> Host<M> {
             Input::Transfer { to, answer } => self.transfer(to, answer),
             Input::Unreachable(id) => self.raw.report_unreachable(id.get()),
             Input::SnapshotSent { to, stored } => self.snapshot_sent(to, stored),
-            Input::Removed => self.removed = true,
+            Input::Removed => self.leave(),
             Input::Written(number) => self.written(number),
         }
         self.draw_election_timeout();
@@ -316,6 +317,21 @@ impl<M: StateMachine> Host<M> {
         self.raw.raft.state == StateRole::Leader
     }
 
+    /// Where its own term's first entry stands, if it leads in that term and has applied it.
+    fn established(&self) -> Option<Revision> {
+        let (term, index) = self.established?;
+        (self.is_leader() && term == self.raw.raft.term).then(|| Revision::new(index))
+    }
+
+    /// Ends its part in the cluster: a member no more, it neither leads nor asks for votes.
+    fn leave(&mut self) {
+        self.removed = true;
+        if self.is_leader() {
+            let term = self.raw.raft.term;
+            self.raw.raft.become_follower(term, raft::INVALID_ID);
+        }
+    }
+
     fn leader(&self) -> Option<RaftId> {
         RaftId::new(self.raw.raft.leader_id)
     }
@@ -354,7 +370,7 @@ impl<M: StateMachine> Host<M> {
             role: self.role(),
             term: Term::new(self.raw.raft.term),
             leader: self.leader(),
-            established: self.established.map(Revision::new),
+            established: self.established(),
             commit: Revision::new(self.raw.raft.raft_log.committed),
             applied: Revision::new(self.applied),
             last: Revision::new(self.raw.raft.raft_log.last_index()),

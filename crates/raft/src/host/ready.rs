@@ -1,7 +1,7 @@
 //! What Raft has ready, in the order that keeps its promises.
 
+use raft::Ready;
 use raft::eraftpb::{ConfChangeV2, Entry, EntryType, Message};
-use raft::{Ready, StateRole};
 use squall_types::cluster::Revision;
 use tokio::sync::oneshot;
 
@@ -149,12 +149,9 @@ impl<M: StateMachine> Host<M> {
                 EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => self.apply_change(&entry)?,
             }
             self.applied = index;
-            if self.raw.raft.state == StateRole::Leader && term == self.raw.raft.term && self.established.is_none() {
-                self.established = Some(index);
+            if self.is_leader() && term == self.raw.raft.term && self.established().is_none() {
+                self.established = Some((term, index));
             }
-        }
-        if self.raw.raft.state != StateRole::Leader {
-            self.established = None;
         }
         Ok(())
     }

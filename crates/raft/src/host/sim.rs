@@ -128,6 +128,7 @@ struct Sim {
     books: Books,
     trace: Vec<String>,
     next_id: u64,
+    size: u64,
     mutant: Option<Mutant>,
 }
 
@@ -183,6 +184,7 @@ impl Sim {
             books: Books::default(),
             trace: Vec::new(),
             next_id: size + 1,
+            size,
             mutant,
         }
     }
@@ -217,7 +219,7 @@ impl Sim {
                 apply(&mut node.disk, batch);
                 host.step(Input::Written(number));
             }
-            if (now + at as u64) % 5 == 0 {
+            if (now + at as u64).is_multiple_of(5) {
                 host.step(Input::Tick);
             }
             let out = host.turn().map_err(|reason| format!("{} stopped: {reason:?}", node.id))?;
@@ -444,9 +446,8 @@ impl Sim {
             _ => Change::Remove(self.nodes[at].id),
         };
         if self.mutant == Some(Mutant::WipedDiskVotes) && at != leader && self.nodes[at].disk.log.is_some() {
-            let size = self.books.leaders.len().min(1) as u64 * 3;
             self.crash(at, self.now + 2);
-            self.nodes[at].disk = first_disk(self.nodes[at].id.get(), size.max(3));
+            self.nodes[at].disk = first_disk(self.nodes[at].id.get(), self.size);
         }
         let (answer, _) = oneshot::channel();
         self.nodes[leader].host.as_mut().unwrap().step(Input::Change { change, answer });
@@ -473,7 +474,7 @@ impl Sim {
 
     fn agree(&self) -> bool {
         let hosts = || self.nodes.iter().filter_map(|node| node.host.as_ref());
-        let Some(leader) = hosts().find(|host| host.is_leader() && host.established.is_some()) else { return false };
+        let Some(leader) = hosts().find(|host| host.is_leader() && host.established().is_some()) else { return false };
         let enough = |host: &&Host<Book>| host.applied + 60 >= leader.applied && host.leader() == Some(leader.id);
         leader.members.iter().all(|(member, _)| hosts().filter(enough).any(|host| host.id == member.id))
     }
@@ -524,6 +525,12 @@ fn whatever_happens_hosts_agree_and_lose_nothing() {
         }
     }
     assert_eq!(faults.len(), 8, "a kind of fault was never seen: {faults:?}");
+}
+
+#[test]
+fn a_leader_that_is_told_that_it_was_taken_out_leads_no_more() {
+    // Found by this seed: it had stopped to tick, and went on to call itself the leader of an old term.
+    assert_eq!(run(3_129, None).err(), None);
 }
 
 #[test]
