@@ -119,7 +119,7 @@ async fn without_a_majority_what_is_known_is_told_and_marked_as_stale() {
     }
     let status = three.get(left).status().await;
     assert_eq!((status.stale, status.health(), status.topologies), (true, v1::Health::Red, 1), "{status:?}");
-    assert!(status.concerns[0].next_step.contains("recover"), "{status:?}");
+    assert!(status.concerns[0].next_step.contains("docs/operations.md"), "{status:?}");
     let list = within(three.get(left).topologies().list(v1::ListTopologiesRequest {})).await.unwrap().into_inner();
     assert!(list.stale);
 }
