@@ -132,6 +132,22 @@ fn a_lower_ceiling_moves_what_is_in_the_slots_beyond_it() {
 }
 
 #[test]
+fn what_is_stuck_on_a_drained_worker_takes_no_slot_from_the_rest() {
+    let mut world = world().workers(1, 1).topology("a", &[("gpu", 1), ("plain", 1)]);
+    world.input.workers.values_mut().for_each(|it| it.tags.extend(["gpu".to_owned()]));
+    world.edit("a", |it| {
+        it.options.max_slots = 1;
+        it.components[0].tags.insert("gpu".to_owned());
+    });
+    carry_out(&mut world);
+    let mut world = world.workers(1, 1);
+    world.stand("w0", Standing::Draining);
+    let plan = carry_out(&mut world);
+    assert_eq!(moves(&plan).0, BTreeSet::from([Reason::Drained(worker("w0"))]));
+    assert_eq!((plan.moves.len(), plan.stuck.len()), (1, 1));
+}
+
+#[test]
 fn a_limit_of_one_topology_holds_for_all_on_its_worker() {
     let mut world = world().workers(1, 2).topology("a", &[("spout", 1)]).topology("b", &[("spout", 1)]);
     world.edit("a", |it| (it.options.hard_memory, it.components[0].needs.memory_mib) = (true, 8_000));
@@ -257,5 +273,36 @@ proptest! {
         prop_assert_eq!(check(&few.input, &after), []);
         let placed = after.moves.iter().filter(|it| it.reason == Reason::Found).count();
         prop_assert_eq!(placed, before.min(2));
+    }
+
+    #[test]
+    fn whatever_becomes_of_workers_plans_hold_and_settle(
+        topologies in proptest::collection::vec((1_u16..6, 0_u16..6, 0_u32..3, any::<[bool; 4]>()), 1..5),
+        steps in proptest::collection::vec((0_usize..5, 0_u16..4, 0_u64..400, any::<[bool; 4]>()), 1..12),
+    ) {
+        let mut world = world().workers(5, 2);
+        for (number, (first, second, max_slots, [cpu, memory, apart, tagged])) in topologies.into_iter().enumerate() {
+            let name = format!("t{number}");
+            world = world.topology(&name, &[("first", first), ("second", second)]);
+            world.edit(&name, |it| {
+                it.options = Options { max_slots, hard_cpu: cpu, hard_memory: memory, ..Options::default() };
+                it.options.anti_affinity.extend(apart.then(|| "t1".parse().unwrap()));
+                it.components[number % 2].tags.extend(tagged.then(|| "gpu".to_owned()));
+                it.components[0].needs.cpu_percent = 70;
+            });
+        }
+        for (which, slots, cpu_percent, [lost, tagged, drained, dead]) in steps {
+            let it = world.input.workers.values_mut().nth(which).unwrap();
+            (it.slots, it.cpu_percent) = (slots, cpu_percent);
+            it.lost = lost.then_some(0).into_iter().collect();
+            it.tags = tagged.then(|| "gpu".to_owned()).into_iter().collect();
+            it.standing = match (drained, dead) {
+                (true, _) => Standing::Draining,
+                (_, true) => Standing::Dead,
+                _ => Standing::Open,
+            };
+            carry_out(&mut world);
+            prop_assert!(plan(&world.input).is_empty(), "a second plan moves {:?}", plan(&world.input).moves);
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use squall_types::cluster::{ExecutorId, SlotId};
 
-use super::Topology;
 use super::board::Board;
+use super::{Standing, Topology};
 
 /// A slot of the topology: its worker's number, and its own.
 pub(super) type At = (usize, u16);
@@ -23,6 +23,8 @@ pub(super) struct Slot {
 pub(super) struct Seats {
     pub slots: Vec<Slot>,
     numbers: BTreeMap<At, usize>,
+    /// Its slots on workers that aren't being drained: what is on its way out doesn't count against the ceiling.
+    lasting: usize,
     /// Slots of the topology in each zone.
     pub zones: Vec<u32>,
     places: Vec<(ExecutorId, usize)>,
@@ -54,6 +56,7 @@ impl Seats {
         Self {
             slots: Vec::new(),
             numbers: BTreeMap::new(),
+            lasting: 0,
             zones: vec![0; board.zones],
             places: Vec::with_capacity(executors),
             shares: it.components.iter().map(|component| Share::new(component.executors.len(), slots)).collect(),
@@ -66,7 +69,9 @@ impl Seats {
         let number = *self.numbers.entry(at).or_insert(next);
         if number == next {
             self.slots.push(Slot { at, counts: vec![0; self.shares.len()], all: 0 });
-            self.zones[board.rooms[at.0].zone] += 1;
+            let room = &board.rooms[at.0];
+            self.zones[room.zone] += 1;
+            self.lasting += usize::from(room.worker.standing != Standing::Draining);
         }
         self.slots[number].counts[component] += 1;
         self.slots[number].all += 1;
@@ -87,7 +92,7 @@ impl Seats {
 
     /// Whether another slot may be opened.
     pub fn may_open(&self, topology: &Topology) -> bool {
-        self.slots.len() < topology.ceiling()
+        self.lasting < topology.ceiling()
     }
 
     /// Whether one more of the component in this slot leaves room for an even spread.

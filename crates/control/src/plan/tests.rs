@@ -284,7 +284,7 @@ fn history() -> impl Strategy<Value = (World, Vec<Vec<Standing>>)> {
                     it.options.anti_affinity.insert("t0".parse().unwrap());
                 }
                 if gpu {
-                    it.components[1].tags.insert("gpu".to_owned());
+                    it.components[number % 2].tags.insert("gpu".to_owned());
                 }
             });
         }
