@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use squall_master::NodeError;
-use squall_master::certs::{CertError, MaterialError, TlsFault};
-use squall_master::config::ConfigErrors;
+use squall_daemon::certs::{CertError, MaterialError, TlsFault};
+use squall_daemon::config::ConfigErrors;
 use squall_proto::Failure;
 use squall_types::{Code, codes};
 
@@ -221,7 +221,7 @@ impl CliError {
             Self::Demo(error) => error.code(),
             Self::Node(error) => error.code(),
             Self::Config(errors) => {
-                errors.iter().next().map_or(codes::CONFIG_BROKEN, squall_master::config::ConfigError::code)
+                errors.iter().next().map_or(codes::CONFIG_BROKEN, squall_daemon::config::ConfigError::code)
             }
             Self::Settings(_) => codes::CLIENT_SETTINGS,
             Self::Material(error) => error.code(),
@@ -246,7 +246,7 @@ impl CliError {
             Self::Demo(error) => format!("`squall explain {}` says more", error.code()),
             Self::Node(error) => error.next_step(),
             Self::Config(errors) => {
-                errors.iter().next().map(squall_master::config::ConfigError::next_step).unwrap_or_default()
+                errors.iter().next().map(squall_daemon::config::ConfigError::next_step).unwrap_or_default()
             }
             Self::Settings(error) => error.next_step(),
             Self::Material(error) => error.next_step().to_owned(),

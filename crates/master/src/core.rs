@@ -15,7 +15,7 @@ use crate::fault::{Answer, Fault};
 use crate::leading::Leading;
 use crate::machine::Shared;
 use crate::metrics::Metrics;
-use crate::peers::Peers;
+use squall_daemon::Peers;
 
 /// Which master this is.
 #[derive(Clone, Debug, PartialEq, Eq)]

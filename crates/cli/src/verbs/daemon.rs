@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 use serde_json::{Value, json};
-use squall_master::certs::{Client, DefaultTimeProvider, Material, Server};
+use squall_daemon::certs::{Client, DefaultTimeProvider, Material, Server};
 use squall_master::config::{self, Effective, Layers, LogFormat, LogLevel, MasterConfig, SETTINGS};
-use squall_master::http::Readiness;
+use squall_daemon::http::Readiness;
 use squall_master::{Env, Node, Secured};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;

@@ -21,7 +21,7 @@ use super::planner::{self, Done};
 use super::wards::{Probe, Wards};
 use super::{Attached, Link, Said, Seen, View};
 use crate::core::Core;
-use crate::peers::Peers;
+use squall_daemon::Peers;
 use crate::services::link::message;
 
 /// How workers are watched over.

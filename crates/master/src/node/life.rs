@@ -30,7 +30,7 @@ use crate::leading::Settings;
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::packages::{self, BlobsService, FetchService};
-use crate::peers::Peers;
+use squall_daemon::Peers;
 use crate::reign::Reign;
 use crate::services::cluster::ClusterService;
 use crate::services::link::LinkService;

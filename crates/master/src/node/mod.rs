@@ -27,7 +27,7 @@ use crate::gate::{Gate, Limits, Security};
 use crate::http::Readiness;
 use crate::leading::Settings;
 use crate::metrics::Metrics;
-use crate::peers::Peers;
+use squall_daemon::Peers;
 use life::Life;
 pub use run::run;
 

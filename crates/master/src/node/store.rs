@@ -13,7 +13,7 @@ use crate::config::MasterConfig;
 use crate::env::Env;
 use crate::error::NodeError;
 use crate::machine::Machine;
-use crate::peers::Peers;
+use squall_daemon::Peers;
 
 /// A snapshot is taken after so many commands.
 const SNAPSHOT_EVERY: u64 = 10_000;

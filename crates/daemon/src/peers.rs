@@ -1,4 +1,4 @@
-//! Channels to the other masters, one for each address, made when first needed and kept.
+//! Channels to other daemons, one for each address, made when first needed and kept.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +10,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::certs::{Client, Secured};
 use crate::config::HostPort;
-use crate::env::{Connection, Network};
+use crate::{Connection, Network};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -19,27 +19,28 @@ const KEEPALIVE: Duration = Duration::from_secs(1);
 
 /// Channels by address. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Peers {
+pub struct Peers {
     network: Arc<dyn Network>,
     client: Client,
     channels: Arc<Mutex<BTreeMap<String, Channel>>>,
 }
 
-/// More addresses than a cluster has masters are known only if something makes them up.
+/// Channels that are kept. Whoever needs more has them made anew.
 const MOST: usize = 64;
 
 impl Peers {
-    pub(crate) fn new(network: Arc<dyn Network>, client: Client) -> Self {
+    /// No channel yet; each is secured by `client`.
+    pub fn new(network: Arc<dyn Network>, client: Client) -> Self {
         Self { network, client, channels: Arc::default() }
     }
 
     /// The same, over connections of their own: what goes over these never stands before what goes over those.
-    pub(crate) fn apart(&self) -> Self {
+    pub fn apart(&self) -> Self {
         Self { channels: Arc::default(), ..self.clone() }
     }
 
     /// The channel to this `host:port`. It connects when it is used, and again when that is needed.
-    pub(crate) fn channel(&self, address: &str) -> Channel {
+    pub fn channel(&self, address: &str) -> Channel {
         let mut channels = self.channels.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(channel) = channels.get(address) {
             return channel.clone();

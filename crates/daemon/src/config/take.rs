@@ -4,11 +4,11 @@ use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use squall_types::cluster::{IllegalName, MasterName};
+use squall_types::cluster::{IllegalName, MasterName, WorkerName};
 use squall_types::duration::{self, NotADuration};
 
 use super::host::{HostPort, NotAHostPort};
-use super::model::{LogFormat, LogLevel};
+use super::parts::{LogFormat, LogLevel};
 use super::raw::Raw;
 use super::size::{NotASize, Size};
 
@@ -44,6 +44,9 @@ pub trait Take: Sized {
     const KIND: &'static str;
 
     /// Reads a value.
+    ///
+    /// # Errors
+    /// If it is none of this type.
     fn take(raw: &Raw) -> Result<Self, NotTaken>;
 
     /// How it is written in TOML; none: it is unset.
@@ -137,6 +140,7 @@ take_parsed! {
     SocketAddr, "an IP address and a port";
     HostPort, "a host and a port";
     MasterName, "a name";
+    WorkerName, "a name";
 }
 
 macro_rules! take_choice {
@@ -197,5 +201,40 @@ impl Take for Vec<HostPort> {
     fn show(&self) -> Option<String> {
         let items: Vec<_> = self.iter().filter_map(Take::show).collect();
         Some(format!("[{}]", items.join(", ")))
+    }
+}
+
+/// Where all is text, commas stand between the items.
+impl Take for Vec<String> {
+    const KIND: &'static str = "a list of words";
+
+    fn take(raw: &Raw) -> Result<Self, NotTaken> {
+        match raw {
+            Raw::List(items) => {
+                items.iter().map(|item| item.text().map(str::to_owned).ok_or(NotTaken::Type(Self::KIND))).collect()
+            }
+            Raw::Word(word) => {
+                Ok(word.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+            }
+            Raw::Text(_) | Raw::Number(_) | Raw::Bool(_) | Raw::Other(_) => Err(NotTaken::Type(Self::KIND)),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        let items: Vec<_> = self.iter().map(|item| quoted(item)).collect();
+        Some(format!("[{}]", items.join(", ")))
+    }
+}
+
+/// A text that may be empty.
+impl Take for String {
+    const KIND: &'static str = "a text";
+
+    fn take(raw: &Raw) -> Result<Self, NotTaken> {
+        Ok(word::<Self>(raw)?.to_owned())
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(self))
     }
 }

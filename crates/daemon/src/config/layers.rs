@@ -9,16 +9,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigErrors};
-use super::model::MasterConfig;
 use super::raw::Raw;
-use super::settings::{SETTINGS, Setting};
+use super::settings::{Configured, Setting};
 
 const PREFIX: &str = "SQUALL_";
 
-/// Variables that clients read, and no daemon.
-const ELSEWHERE: [&str; 7] = ["CONNECT", "TOKEN", "CA", "CERT", "KEY", "TIMEOUT", "OUTPUT"];
+/// Variables that clients and slots read, and no daemon.
+const ELSEWHERE: [&str; 8] = ["CONNECT", "TOKEN", "CA", "CERT", "KEY", "TIMEOUT", "OUTPUT", "SLOT"];
 
-/// What configures a master, the weakest first. Nothing is read here but these.
+/// What configures a daemon, the weakest first. Nothing is read here but these.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     /// The file's name and its text.
@@ -55,9 +54,9 @@ impl fmt::Display for Origin {
 
 /// A configuration that keeps all rules, and where its values come from.
 #[derive(Clone, Debug)]
-pub struct Effective {
+pub struct Effective<C> {
     /// The configuration.
-    pub config: MasterConfig,
+    pub config: C,
     origins: BTreeMap<&'static str, Origin>,
 }
 
@@ -72,10 +71,10 @@ pub struct Shown {
     pub origin: Origin,
 }
 
-impl Effective {
+impl<C: Configured> Effective<C> {
     /// Every setting, in their order.
     pub fn shown(&self) -> impl Iterator<Item = Shown> {
-        SETTINGS.iter().map(|setting| Shown {
+        C::settings().iter().map(|setting| Shown {
             key: setting.key,
             value: (setting.show)(&self.config),
             origin: self.origins.get(setting.key).cloned().unwrap_or(Origin::Default),
@@ -103,10 +102,10 @@ pub fn default_data_dir(kind: &str, root: bool, lookup: impl Fn(&str) -> Option<
 ///
 /// # Errors
 /// All that is wrong: unknown settings, malformed values, broken rules.
-pub fn load(layers: &Layers, data_dir: Option<PathBuf>) -> Result<Effective, ConfigErrors> {
+pub fn load<C: Configured>(layers: &Layers, data_dir: Option<PathBuf>) -> Result<Effective<C>, ConfigErrors> {
     let homeless = data_dir.is_none();
     let mut loading = Loading {
-        effective: Effective { config: MasterConfig::new(data_dir.unwrap_or_default()), origins: BTreeMap::new() },
+        effective: Effective { config: C::defaults(data_dir.unwrap_or_default()), origins: BTreeMap::new() },
         errors: Vec::new(),
     };
     if let Some((path, text)) = &layers.file {
@@ -129,15 +128,15 @@ pub fn load(layers: &Layers, data_dir: Option<PathBuf>) -> Result<Effective, Con
     Ok(loading.effective)
 }
 
-struct Loading {
-    effective: Effective,
+struct Loading<C> {
+    effective: Effective<C>,
     errors: Vec<ConfigError>,
 }
 
-impl Loading {
+impl<C: Configured> Loading<C> {
     fn set(&mut self, origin: Origin, key: &str, raw: &Raw) {
-        let Some(setting) = Setting::find(key) else {
-            let nearest = nearest(key, SETTINGS.iter().map(|setting| setting.key)).map(str::to_owned);
+        let Some(setting) = Setting::<C>::find(key) else {
+            let nearest = nearest(key, C::settings().iter().map(|setting| setting.key)).map(str::to_owned);
             self.errors.push(ConfigError::Unknown { origin, key: key.to_owned(), nearest });
             return;
         };
@@ -170,11 +169,11 @@ impl Loading {
     }
 
     fn entry(&mut self, key: &str, value: &Spanned<DeValue<'_>>, origin: &impl Fn(usize) -> Origin, at: usize) {
-        let is_table = SETTINGS.iter().any(|it| it.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')));
+        let is_table = C::settings().iter().any(|it| it.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')));
         match value.get_ref() {
             DeValue::Table(inner) if is_table => self.table(key, inner, origin),
             _ if is_table => {
-                let nearest = SETTINGS.iter().find(|it| it.key.starts_with(key)).map(|it| it.key.to_owned());
+                let nearest = C::settings().iter().find(|it| it.key.starts_with(key)).map(|it| it.key.to_owned());
                 self.errors.push(ConfigError::Unknown { origin: origin(at), key: key.to_owned(), nearest });
             }
             value => self.set(origin(at), key, &Raw::of(value)),
@@ -186,10 +185,10 @@ impl Loading {
     fn variable(&mut self, name: &str, value: &str) {
         let Some(rest) = name.strip_prefix(PREFIX) else { return };
         let origin = Origin::Variable(name.to_owned());
-        if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == name) {
+        if let Some(setting) = C::settings().iter().find(|setting| setting.variable() == name) {
             self.set(origin, setting.key, &Raw::Word(value.to_owned()));
         } else if !ELSEWHERE.contains(&rest) {
-            let variables: Vec<_> = SETTINGS.iter().map(Setting::variable).collect();
+            let variables: Vec<_> = C::settings().iter().map(Setting::<C>::variable).collect();
             let known = variables.iter().filter_map(|variable| variable.strip_prefix(PREFIX));
             if let Some(nearest) = nearest(rest, known) {
                 let nearest = Some(format!("{PREFIX}{nearest}"));

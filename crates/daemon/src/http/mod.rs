@@ -25,8 +25,6 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::certs::{Peer, Server};
-use crate::metrics::{Kind, Metrics};
-use crate::tokens::Denied;
 
 /// Connections at once. Monitoring needs few.
 const CONNECTIONS: usize = 64;
@@ -51,14 +49,31 @@ pub enum Readiness {
     },
 }
 
+/// Who calls may not read the metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// Whether it isn't known who calls, rather than known and not allowed.
+    pub unknown: bool,
+    /// What is said: the code, the reason, the next step.
+    pub text: String,
+}
+
 /// Who may read the metrics: by the `authorization` header and who is at the other end.
 pub type Guard = dyn Fn(Option<&str>, &Peer) -> Result<(), Denied> + Send + Sync;
+
+/// The metrics, as Prometheus reads them (OpenMetrics 1.0).
+pub type Exposition = dyn Fn() -> String + Send + Sync;
+
+/// Told of each connection that is refused before a request.
+pub type Refused = dyn Fn() + Send + Sync;
 
 /// What monitoring is told.
 #[derive(Clone)]
 pub struct Monitoring {
     /// The metrics.
-    pub metrics: Metrics,
+    pub metrics: Arc<Exposition>,
+    /// Counts refused connections.
+    pub refused: Arc<Refused>,
     /// How the node does.
     pub readiness: watch::Receiver<Readiness>,
     /// Who may read the metrics.
@@ -126,7 +141,7 @@ where
         Ok(accepted) => accepted,
         Err(fault) => {
             tracing::debug!(%from, code = %fault.code(), "monitoring refused a connection");
-            monitoring.metrics.refused.get_or_create(&Kind { kind: "monitoring" }).inc();
+            (monitoring.refused)();
             return;
         }
     };
@@ -167,7 +182,7 @@ impl Monitoring {
         let authorization = authorization.map(|value| value.to_str().unwrap_or_default());
         match (self.guard)(authorization, peer) {
             Ok(()) => {
-                let mut response = text(StatusCode::OK, &self.metrics.text());
+                let mut response = text(StatusCode::OK, &(self.metrics)());
                 let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
                 response
@@ -178,8 +193,8 @@ impl Monitoring {
 }
 
 fn refusal(denied: &Denied) -> Response<Body> {
-    let status = if denied.is_unknown_caller() { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
-    let mut response = text(status, &format!("{}: {denied}\n{}\n", denied.code(), denied.next_step()));
+    let status = if denied.unknown { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+    let mut response = text(status, &denied.text);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

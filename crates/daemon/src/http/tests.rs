@@ -14,7 +14,8 @@ async fn served(guard: impl Fn(Option<&str>, &Peer) -> Result<(), Denied> + Send
     let address = listener.local_addr().unwrap();
     let (readiness, watched) = watch::channel(Readiness::NotReady { reason: "no leader yet".into() });
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let monitoring = Monitoring { metrics: Metrics::new("1"), readiness: watched, guard: Arc::new(guard) };
+    let metrics = Arc::new(|| "squall_things_total 0\n# EOF\n".to_owned());
+    let monitoring = Monitoring { metrics, refused: Arc::new(|| ()), readiness: watched, guard: Arc::new(guard) };
     tokio::spawn(serve(listener, Server::plain(), monitoring, async {
         let _ = stopped.await;
     }));
@@ -48,15 +49,15 @@ async fn health_says_whether_it_lives_and_readiness_whether_it_answers() {
 async fn metrics_are_given_to_those_who_may_read_them() {
     let served = served(|header, _| match header {
         Some("Bearer good") => Ok(()),
-        Some(_) => Err(Denied::Unknown),
-        None => Err(Denied::NoCredentials),
+        Some(_) => Err(Denied { unknown: false, text: "SQ6203: no\n".to_owned() }),
+        None => Err(Denied { unknown: true, text: "SQ6201: who calls?\n".to_owned() }),
     });
     let served = served.await;
     let (status, answer) = get(&served, "GET /metrics HTTP/1.1").await;
-    assert!(status == 401 && answer.contains("SQ6201: this master wants to know who calls"), "{answer}");
-    assert_eq!(get(&served, "GET /metrics HTTP/1.1\r\nAuthorization: Bearer bad").await.0, 401);
+    assert!(status == 401 && answer.contains("SQ6201: who calls?"), "{answer}");
+    assert_eq!(get(&served, "GET /metrics HTTP/1.1\r\nAuthorization: Bearer bad").await.0, 403);
     let (status, answer) = get(&served, "GET /metrics HTTP/1.1\r\nAuthorization: Bearer good").await;
-    assert!(status == 200 && answer.contains("squall_master_stalls_total 0"), "{answer}");
+    assert!(status == 200 && answer.contains("squall_things_total 0"), "{answer}");
     assert_eq!(get(&served, "GET /healthz HTTP/1.1").await.0, 200);
 }
 

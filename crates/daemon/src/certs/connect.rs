@@ -15,10 +15,10 @@ use tokio_rustls::TlsConnector;
 
 use super::fault::{End, TlsFault};
 use super::material::{Material, MaterialError};
-use super::verify::MasterVerifier;
+use super::verify::{Expected, KindVerifier};
 use crate::config::HostPort;
 
-/// How masters are called: in plain text, or with TLS.
+/// How daemons are called: in plain text, or with TLS.
 #[derive(Clone)]
 pub struct Client(Option<TlsConnector>);
 
@@ -28,9 +28,18 @@ impl Client {
         Self(None)
     }
 
-    /// With TLS and a certificate of one's own.
+    /// With TLS and a certificate of one's own, for calls to masters.
     pub fn with_certificate(material: &Material, time: Arc<dyn TimeProvider>) -> Self {
-        let config = builder(material.roots.clone(), time);
+        Self::certified(material, time, Expected::Master)
+    }
+
+    /// With TLS and a certificate of one's own, for calls to masters and workers: to see whether they are there.
+    pub fn for_probes(material: &Material, time: Arc<dyn TimeProvider>) -> Self {
+        Self::certified(material, time, Expected::Daemon)
+    }
+
+    fn certified(material: &Material, time: Arc<dyn TimeProvider>, expected: Expected) -> Self {
+        let config = builder(material.roots.clone(), time, expected);
         let config = config
             .with_client_auth_cert(material.chain.clone(), material.key.clone_key())
             .expect("material has a key that was found to match its certificate");
@@ -42,7 +51,7 @@ impl Client {
     /// # Errors
     /// If the authority's file can't be read or isn't one.
     pub fn with_authority(ca: &Path, time: Arc<dyn TimeProvider>) -> Result<Self, MaterialError> {
-        Ok(Self::of(builder(super::material::roots(ca)?, time).with_no_client_auth()))
+        Ok(Self::of(builder(super::material::roots(ca)?, time, Expected::Master).with_no_client_auth()))
     }
 
     fn of(mut config: ClientConfig) -> Self {
@@ -55,7 +64,7 @@ impl Client {
         self.0.is_some()
     }
 
-    /// Makes a connection fit for calls: checks that a master of this cluster is at its other end.
+    /// Makes a connection fit for calls: checks that a daemon of this cluster, of the kind that is called, is at its other end.
     ///
     /// # Errors
     /// If it isn't, it speaks plain text, or doesn't take this end's certificate.
@@ -76,6 +85,7 @@ impl Client {
 fn builder(
     roots: RootCertStore,
     time: Arc<dyn TimeProvider>,
+    expected: Expected,
 ) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
@@ -85,7 +95,7 @@ fn builder(
         .with_safe_default_protocol_versions()
         .expect("ring's ciphers are of TLS 1.2 and 1.3")
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(MasterVerifier(verifier)))
+        .with_custom_certificate_verifier(Arc::new(KindVerifier(verifier, expected)))
 }
 
 /// A connection that calls can go over.

@@ -1,4 +1,4 @@
-//! A server's certificate must be a master's: a worker's, though signed by the same authority, must not pass for one.
+//! A server's certificate must be of the kind that is called: a worker's, though signed by the same authority, must not pass for a master's.
 
 use std::sync::Arc;
 
@@ -14,11 +14,26 @@ use super::identity::Identity;
 #[error("the certificate is that of {0}, and no master's")]
 pub struct NotAMaster(pub String);
 
-/// What WebPKI checks, and that it is a master's.
-#[derive(Debug)]
-pub struct MasterVerifier(pub Arc<WebPkiServerVerifier>);
+/// Who may be at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// A master.
+    Master,
+    /// A daemon: a master or a worker.
+    Daemon,
+}
 
-impl ServerCertVerifier for MasterVerifier {
+impl Expected {
+    const fn takes(self, found: &Identity) -> bool {
+        matches!((self, found), (_, Identity::Master(_)) | (Self::Daemon, Identity::Worker(_)))
+    }
+}
+
+/// What WebPKI checks, and that it is of the kind that is expected.
+#[derive(Debug)]
+pub struct KindVerifier(pub Arc<WebPkiServerVerifier>, pub Expected);
+
+impl ServerCertVerifier for KindVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -29,7 +44,7 @@ impl ServerCertVerifier for MasterVerifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let verified = self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
         let found = match Identity::of(end_entity) {
-            Ok(Identity::Master(_)) => return Ok(verified),
+            Ok(found) if self.1.takes(&found) => return Ok(verified),
             Ok(other) => other.to_string(),
             Err(_) => "nobody".to_owned(),
         };
