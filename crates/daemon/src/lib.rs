@@ -8,10 +8,12 @@
 
 pub mod certs;
 pub mod config;
+mod greet;
 pub mod http;
 mod machine;
 mod peers;
 
+pub use greet::greeted;
 pub use machine::{BoxFuture, Bytes, Clock, Connection, Incoming, Machine, Network, Random};
 pub use peers::Peers;
 

@@ -48,6 +48,8 @@ pub(crate) struct Core {
     /// There while this master leads.
     pub leading: watch::Receiver<Option<Arc<Leading>>>,
     pub peers: Peers,
+    /// The ways to workers and their slots, to see whether they are there.
+    pub probes: Peers,
     pub blobs: BlobStore,
     pub metrics: Metrics,
 }

@@ -58,6 +58,17 @@ pub enum Broken {
         /// Where that master is.
         address: String,
     },
+    /// Nobody could tell a worker what to run.
+    #[error("masters is empty")]
+    NoMasters,
+    /// More slots than masters take.
+    #[error("slots.count is {count}, and a worker has at most {most} slots")]
+    TooManySlots {
+        /// How many were asked for.
+        count: u32,
+        /// How many there may be.
+        most: u32,
+    },
     /// It forms a cluster that it isn't in.
     #[error("masters doesn't have this master's own address, {own}")]
     NotListed {
@@ -77,6 +88,8 @@ impl Broken {
             | Self::NoPause
             | Self::MessageTooShort
             | Self::RepeatedMaster { .. }
+            | Self::NoMasters
+            | Self::TooManySlots { .. }
             | Self::NotListed { .. } => codes::CONFIG_BROKEN,
         }
     }
@@ -97,6 +110,8 @@ impl Broken {
             Self::NoPause => "raise workers.heartbeat; 500ms is the default",
             Self::MessageTooShort => "raise limits.message; 8MiB is the default",
             Self::RepeatedMaster { .. } => "name each master once",
+            Self::NoMasters => "name a master of the cluster, as in masters = [\"127.0.0.1:7400\"]",
+            Self::TooManySlots { .. } => "lower slots.count; a slot runs as many executors as fit",
             Self::NotListed { .. } => {
                 "add it to masters, the same list on each master; or set advertise as the list has it"
             }

@@ -42,6 +42,7 @@ pub(super) struct Life {
     pub store: Store,
     pub env: Env,
     pub peers: Peers,
+    pub probes: Peers,
     pub blobs: BlobStore,
     pub metrics: Metrics,
     pub supported: Supported,
@@ -83,6 +84,7 @@ impl Life {
             leader: leads,
             leading: is_leading,
             peers: self.peers.clone(),
+            probes: self.probes.clone(),
             blobs: self.blobs.clone(),
             metrics: self.metrics.clone(),
         });

@@ -49,7 +49,9 @@ impl Monitored {
         let refused = metrics.refused.get_or_create(&Kind { kind: "monitoring" }).clone();
         let monitoring = Monitoring {
             metrics: Arc::new(move || metrics.text()),
-            refused: Arc::new(move || drop(refused.inc())),
+            refused: Arc::new(move || {
+                refused.inc();
+            }),
             readiness,
             guard,
         };
