@@ -163,7 +163,9 @@ impl Start {
         let program = std::env::current_exe().map_err(|source| CliError::System { what: "its own path", source })?;
         let settings = std::env::vars().filter(|(name, _)| name.starts_with("SQUALL_"));
         let mut command = Command::new(program);
-        settings.for_each(|(name, _)| drop(command.env_remove(name)));
+        for (name, _) in settings {
+            command.env_remove(name);
+        }
         command.args(["-o", "json", role]).args(arguments);
         // A group of its own: Ctrl-C is for this process, which ends them in order.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
