@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use squall_engine::backoff::RestartPolicy;
 use squall_engine::ledger::{FailureKind, Ledger, LedgerConfig, Outcome, Settled};
-use squall_types::{EdgeId, Incarnation, RootId, TaskId, Timestamp};
+use squall_types::{EdgeId, RootId, TaskId, Timestamp};
 
 use super::acks::AckOut;
 use super::heads::Heads;
@@ -15,6 +15,7 @@ use super::room::Room;
 use crate::api::{Failure, LaneSink, Next, Sink, Spout, SpoutCollector, SpoutContext, SpoutWaker, TaskInfo};
 use crate::clock::Clock;
 use crate::metrics::{Errors, Latency, NodeMetrics, UserMetrics};
+use crate::slot::SpoutLife;
 use crate::tap::Tap;
 
 /// When a spout is called next.
@@ -145,14 +146,17 @@ pub struct SpoutParts<S: Spout> {
     pub tap: Option<Arc<dyn Tap>>,
     /// The least time between two calls of `next`, in nanoseconds: 0, but for simulated time, which moves while lanes wait.
     pub pace_ns: u64,
+    /// Tells its roots from those of its earlier lives.
+    pub life: SpoutLife,
 }
 
 impl<S: Spout> SpoutTask<S> {
     /// A task that isn't open yet.
     pub fn new(parts: SpoutParts<S>) -> Self {
-        let SpoutParts { info, index, make, tracking, waker, metrics, user_metrics, tap, pace_ns } = parts;
+        let SpoutParts { info, index, make, tracking, waker, metrics, user_metrics, tap, pace_ns, life } = parts;
+        let SpoutLife { incarnation, first } = life;
         let ledger = tracking.map(|(timeout_ns, max_pending)| {
-            Ledger::new(LedgerConfig { task: info.task, incarnation: Incarnation::default(), timeout_ns, max_pending })
+            Ledger::starting_at(LedgerConfig { task: info.task, incarnation, timeout_ns, max_pending }, first)
         });
         Self {
             spout: make(),

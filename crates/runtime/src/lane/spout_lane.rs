@@ -77,6 +77,7 @@ impl SpoutLane {
         while self.control.phase() != Phase::Stopping {
             self.follow_phase();
             self.follow_kills();
+            self.chain.follow_ways();
             self.take_acks();
             self.chain.take_returns();
             let called = self.call_spouts().await;
@@ -289,6 +290,7 @@ impl SpoutLane {
             let waited = self.chain.wake() - began;
             blocked.inbox.add_blocked_ns(waited);
             self.chain.add_blocked_ns(waited);
+            self.chain.follow_ways();
             self.take_acks();
         }
     }

@@ -2,6 +2,8 @@
 
 mod assemble;
 mod inject;
+mod lanes;
+mod life;
 mod options;
 mod program;
 mod registry;
@@ -11,7 +13,7 @@ mod threads;
 use std::sync::Arc;
 use std::time::Duration;
 
-use squall_engine::plan::Plan;
+use squall_engine::plan::{Plan, local_edges};
 use squall_types::{ComponentId, TaskId};
 use tokio::sync::{mpsc, watch};
 
@@ -22,9 +24,12 @@ pub use program::{Code, GroupingFactory, Program};
 pub use start::StartError;
 
 use crate::clock::Clock;
-use crate::lane::{Control, Phase};
+use crate::lane::{Control, Phase, Signpost};
 use crate::metrics::Snapshot;
-use assemble::Assembler;
+use assemble::{Assembler, Starting};
+use lanes::Lanes;
+use life::Life;
+pub(crate) use life::SpoutLife;
 use registry::Registry;
 use threads::Threads;
 
@@ -108,20 +113,28 @@ impl Slot {
             None => getrandom::u64().map_err(StartError::NoRandomness)?,
         };
         let control = Arc::new(Control::new(options.feedback_limit));
-        let plan = Plan::new(&program.topology, if options.one_thread { 1 } else { options.cores });
-        let lanes = plan.lanes().len();
-        let (prepared, mut reports) = mpsc::channel(lanes.max(1));
-        let shared = (clock, control.clone(), prepared);
+        let topology = &program.topology;
+        let plan = Plan::new(topology, if options.one_thread { 1 } else { options.cores });
+        let local: Arc<[bool]> = local_edges(topology, None).into();
+        let mut lanes = Lanes::default();
+        let made = lanes.add(topology, &plan, &local, options.bound);
+        let signpost = Arc::new(Signpost::new(lanes.ways(topology, local, lanes.ledgers())));
+        let assembler = Assembler::new(program, options, clock, control.clone(), signpost, Life::alone(seed));
+        let (prepared, mut reports) = mpsc::channel(made.len().max(1));
         let (running, ends) = watch::channel(());
-        let (assembled, registry) = Assembler::new(program, options, &plan, shared, (seed, ends)).assemble()?;
-        let registry = Arc::new(registry);
+        let registry = Arc::new(assembler.registry());
+        let mut assembled = Vec::new();
+        for (lane, entry) in assembler.assemble(&made, &Starting { prepared, running: ends })? {
+            registry.add(entry);
+            assembled.push(lane);
+        }
         let threads = if options.one_thread {
             Threads::here(assembled)
         } else {
             Threads::spawn(assembled, options.cores, &registry, options.stuck_after, running)?
         };
         let slot = Self { control, registry, threads, clock };
-        for _ in 0..lanes {
+        for _ in 0..made.len() {
             let report = reports.recv().await.unwrap_or(Err(StartError::LaneEnded));
             if let Err(error) = report {
                 slot.control.set_phase(Phase::Stopping);
