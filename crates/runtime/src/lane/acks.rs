@@ -8,7 +8,7 @@ use squall_types::{Anchor, EdgeId, RootId};
 use crate::inbox::{Inbox, Parcel};
 
 /// What a lane tells a spout lane's ledgers: edges that are done, roots that failed, and roots that take longer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct AckBatch {
     /// A root and the XOR of edges that are done or new.
     pub acked: Vec<(RootId, EdgeId)>,

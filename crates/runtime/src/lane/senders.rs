@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use squall_types::TaskId;
-use squall_types::cluster::SlotId;
+use squall_types::cluster::{SlotId, SlotIncarnation};
 
 use crate::transport::LaneNumber;
 
 struct Sender {
     /// `None`: this slot.
-    slot: Option<SlotId>,
+    slot: Option<(SlotId, SlotIncarnation)>,
     lane: LaneNumber,
     tasks: Arc<[TaskId]>,
 }
@@ -32,12 +32,17 @@ impl Senders {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of a lane with these tasks; a new one, if it wasn't known. `None`: there are no more numbers.
-    pub fn number(&self, slot: Option<&SlotId>, lane: LaneNumber, tasks: &[TaskId]) -> Option<u16> {
+    /// The number of a lane with these tasks, here or in a life of another slot; a new one, if it wasn't known. `None`: there are no more
+    /// numbers.
+    pub fn number(&self, slot: Option<(&SlotId, SlotIncarnation)>, lane: LaneNumber, tasks: &[TaskId]) -> Option<u16> {
         let mut known = self.lock();
-        let same = |sender: &Sender| sender.lane == lane && sender.slot.as_ref() == slot && *sender.tasks == *tasks;
+        let same = |sender: &Sender| {
+            let from = sender.slot.as_ref().map(|(slot, incarnation)| (slot, *incarnation));
+            sender.lane == lane && from == slot && *sender.tasks == *tasks
+        };
         let at = known.iter().position(same).unwrap_or_else(|| {
-            known.push(Sender { slot: slot.cloned(), lane, tasks: tasks.into() });
+            let slot = slot.map(|(slot, incarnation)| (slot.clone(), incarnation));
+            known.push(Sender { slot, lane, tasks: tasks.into() });
             known.len() - 1
         });
         u16::try_from(at).ok()
@@ -56,13 +61,16 @@ mod tests {
     #[test]
     fn a_lane_keeps_its_number_and_gets_a_new_one_with_other_tasks() {
         let task = TaskId::new;
-        let slot = |number| SlotId { worker: "w".parse().unwrap(), number };
+        let (one, two) =
+            (SlotId { worker: "w".parse().unwrap(), number: 1 }, SlotId { worker: "w".parse().unwrap(), number: 2 });
+        let life = SlotIncarnation::new;
         let senders = Senders::new([(LaneNumber(0), [task(1)].into()), (LaneNumber(4), [task(2)].into())]);
         assert_eq!(senders.number(None, LaneNumber(4), &[task(2)]), Some(1));
-        assert_eq!(senders.number(Some(&slot(1)), LaneNumber(4), &[task(3)]), Some(2));
-        assert_eq!(senders.number(Some(&slot(2)), LaneNumber(4), &[task(3)]), Some(3));
-        assert_eq!(senders.number(Some(&slot(1)), LaneNumber(4), &[task(3), task(4)]), Some(4));
-        assert_eq!(senders.number(Some(&slot(1)), LaneNumber(4), &[task(3)]), Some(2));
-        assert_eq!(senders.tasks_from(3), [Arc::from([task(3)]), Arc::from([task(3), task(4)])]);
+        assert_eq!(senders.number(Some((&one, life(1))), LaneNumber(4), &[task(3)]), Some(2));
+        assert_eq!(senders.number(Some((&two, life(1))), LaneNumber(4), &[task(3)]), Some(3));
+        assert_eq!(senders.number(Some((&one, life(1))), LaneNumber(4), &[task(3), task(4)]), Some(4));
+        assert_eq!(senders.number(Some((&one, life(2))), LaneNumber(4), &[task(3)]), Some(5), "another life");
+        assert_eq!(senders.number(Some((&one, life(1))), LaneNumber(4), &[task(3)]), Some(2));
+        assert_eq!(senders.tasks_from(4), [Arc::from([task(3), task(4)]), Arc::from([task(3)])]);
     }
 }

@@ -6,6 +6,8 @@
 //! The runtime gives what it sends to an [`Outbound`] and takes what comes through an [`Inbound`]; a transport only carries. It is for the
 //! runtime to decide who is let in ([`Acceptor`]).
 
+pub mod memory;
+
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
