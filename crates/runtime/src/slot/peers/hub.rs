@@ -32,6 +32,8 @@ struct Link {
     address: String,
     connection: Arc<dyn Connection>,
     lanes: Vec<(RemoteLane, Arc<Inbox<Batch>>)>,
+    /// It has an ack channel.
+    acks: bool,
     tasks: Vec<AbortHandle>,
 }
 
@@ -254,6 +256,7 @@ impl Hub {
                 address: address.unwrap_or_default(),
                 connection: reached.connection.clone(),
                 lanes: Vec::new(),
+                acks: false,
                 tasks: Vec::new(),
             }
         });
@@ -265,6 +268,7 @@ impl Hub {
             }));
         }
         if let Some(outbound) = reached.acks {
+            link.acks = true;
             let (carrying, slot) =
                 (link::carry_acks(self.common.clone(), outbound, neighbour.spouts.clone()), slot.clone());
             let epoch = link.epoch;
@@ -346,7 +350,10 @@ impl Hub {
         let mut ways = lanes.ways(&common.topology, before.locals(), ledgers);
         let mut outlets: Vec<Arc<dyn AnyInbox>> = Vec::new();
         for (slot, neighbour) in &self.neighbours {
-            outlets.push(neighbour.spouts.acks.clone());
+            // What waits for spouts that aren't there is pending there.
+            if neighbour.link.as_ref().is_some_and(|link| link.acks) {
+                outlets.push(neighbour.spouts.acks.clone());
+            }
             let nearness = Nearness::between(&placement, &own, slot);
             for (lane, inbox) in neighbour.link.iter().flat_map(|link| &link.lanes) {
                 outlets.push(inbox.clone());
