@@ -191,7 +191,7 @@ impl Hub {
             }
             let ways = self.common.signpost.now();
             let wanted = wanted_of(&self.common, &here, peer, &|component| ways.is_local(component));
-            let acks = self.common.tracked() && has_spouts(&self.common, peer);
+            let acks = !here.is_empty() && self.common.tracked() && has_spouts(&self.common, peer);
             let address = neighbour.link.as_ref().map(|link| &link.address).or(peer.address.as_ref());
             neighbour.retry_at = None;
             let (Some(address), false) = (address, wanted.is_empty() && !acks) else { continue };
