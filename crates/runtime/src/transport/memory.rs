@@ -4,6 +4,7 @@
 //! Lines can be cut, and slots can vanish.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
@@ -154,8 +155,9 @@ impl Line {
         let (parcels, coming) = mpsc::channel(WINDOW);
         let mut state = self.network.lock();
         while state.carriers.try_join_next().is_some() {}
-        state.carriers.spawn(carry(coming, inbound, self.whole.subscribe()));
-        Ok(Box::new(Sending { parcels, whole: self.whole.clone() }))
+        let row_cost = Arc::new(AtomicU32::new(0));
+        state.carriers.spawn(carry(coming, inbound, self.whole.subscribe(), row_cost.clone()));
+        Ok(Box::new(Sending { parcels, whole: self.whole.clone(), row_cost }))
     }
 }
 
@@ -183,13 +185,19 @@ async fn lost(mut whole: watch::Receiver<bool>) {
     let _ = whole.wait_for(|whole| !whole).await;
 }
 
-async fn carry(mut coming: mpsc::Receiver<Incoming>, mut inbound: Box<dyn Inbound>, whole: watch::Receiver<bool>) {
+async fn carry(
+    mut coming: mpsc::Receiver<Incoming>,
+    mut inbound: Box<dyn Inbound>,
+    whole: watch::Receiver<bool>,
+    row_cost: Arc<AtomicU32>,
+) {
     let carrying = async {
         while let Some(parcel) = coming.recv().await {
             let taken: Result<(), Refusal> = inbound.deliver(parcel).await;
             if taken.is_err() {
                 return;
             }
+            row_cost.store(inbound.row_cost_ns(), Relaxed);
         }
     };
     tokio::select! {
@@ -203,9 +211,14 @@ async fn carry(mut coming: mpsc::Receiver<Incoming>, mut inbound: Box<dyn Inboun
 struct Sending {
     parcels: mpsc::Sender<Incoming>,
     whole: Arc<Whole>,
+    row_cost: Arc<AtomicU32>,
 }
 
 impl Outbound for Sending {
+    fn row_cost_ns(&self) -> u32 {
+        self.row_cost.load(Relaxed)
+    }
+
     fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<(), Lost>> {
         let parcel = match parcel {
             Outgoing::Introduction(introduction) => Incoming::Introduction(introduction.clone()),

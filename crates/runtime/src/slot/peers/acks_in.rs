@@ -80,6 +80,10 @@ impl AcksIn {
 }
 
 impl Inbound for AcksIn {
+    fn row_cost_ns(&self) -> u32 {
+        0
+    }
+
     fn spare(&mut self) -> Batch {
         Batch::default()
     }

@@ -122,14 +122,14 @@ pub async fn carry_rows(
                 common.control.add_feedback(-i64::try_from(rows).unwrap_or(i64::MAX));
             }
             if let Some(ns) = cost.learn(common.clock.now_ns() - began, rows) {
-                inbox.set_row_cost_ns(ns);
+                inbox.set_row_cost_ns(ns.max(outbound.row_cost_ns()));
             }
             inbox.done(rows, bytes, batch);
         }
     }
 }
 
-/// What a row costs the way to the lane, flow control included: a busy receiver makes it dear. So shuffles see remote receivers' load.
+/// What a row costs on the way to the lane, flow control included: so shuffles see how busy it is with others' rows, too.
 #[derive(Default)]
 struct RowCost(u64);
 

@@ -194,6 +194,10 @@ impl RowsIn {
 }
 
 impl Inbound for RowsIn {
+    fn row_cost_ns(&self) -> u32 {
+        self.inbox.row_cost_ns()
+    }
+
     fn spare(&mut self) -> Batch {
         std::mem::take(&mut self.spare)
     }
