@@ -30,10 +30,13 @@ pub use api::{
     Logger, Next, Result, RouteError, Spout, SpoutCollector, SpoutContext, SpoutWaker, StreamHandle, TaskInfo,
 };
 pub use clock::Clock;
-pub use lane::{AckBatch, CustomGrouping};
 #[doc(hidden)]
 pub use lane::Work;
+pub use lane::{AckBatch, CustomGrouping};
 pub use replay::{DeadLetter, Replay, Undelivered};
-pub use slot::{Books, Code, Fault, GroupingFactory, Injector, Instead, Monitor, Options, Program, Slot, StartError};
+pub use slot::{
+    Books, Code, Fault, GroupingFactory, Injector, Instead, Look, Membership, Monitor, Options, Program, Slot,
+    StartError, Traffic,
+};
 pub use tap::Tap;
 pub use token::Token;

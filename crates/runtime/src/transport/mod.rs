@@ -6,6 +6,8 @@
 //! The runtime gives what it sends to an [`Outbound`] and takes what comes through an [`Inbound`]; a transport only carries. It is for the
 //! runtime to decide who is let in ([`Acceptor`]).
 
+pub mod memory;
+
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -168,6 +170,10 @@ pub trait Outbound: Send + 'static {
     /// # Errors
     /// The channel is lost, or the peer has refused what came on it.
     fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<(), Lost>>;
+
+    /// What a row costs the lane there, in nanoseconds, as [`Inbound::row_cost_ns`] said last; 0 while that is unknown. Shuffles deal a busy
+    /// receiver less by it.
+    fn row_cost_ns(&self) -> u32;
 }
 
 /// Decides who is let in. The runtime's; transports call it.
@@ -195,4 +201,7 @@ pub trait Inbound: Send + 'static {
     /// # Errors
     /// The parcel is refused, and the channel with it: the transport ends it.
     fn deliver(&mut self, parcel: Incoming) -> BoxFuture<'_, Result<(), Refusal>>;
+
+    /// What a row costs the lane, in nanoseconds; 0 while that is unknown. To be told to the sender when it has changed by much.
+    fn row_cost_ns(&self) -> u32;
 }
