@@ -21,13 +21,14 @@ mod replay;
 mod slot;
 mod tap;
 mod token;
+pub mod transport;
 
 pub use api::{
     AsyncBolt, AsyncCollector, Bolt, BoltContext, Collector, ContextError, Declarer, EmitError, Emitter, Failure,
     Logger, Next, Result, RouteError, Spout, SpoutCollector, SpoutContext, SpoutWaker, StreamHandle, TaskInfo,
 };
 pub use clock::Clock;
-pub use lane::CustomGrouping;
+pub use lane::{AckBatch, CustomGrouping};
 #[doc(hidden)]
 pub use lane::Work;
 pub use replay::{DeadLetter, Replay, Undelivered};

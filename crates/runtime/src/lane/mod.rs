@@ -22,7 +22,8 @@ mod tests;
 mod threaded_spout;
 mod work;
 
-pub(crate) use acks::{AckBatch, AckOut, AckRoutes};
+pub use acks::AckBatch;
+pub(crate) use acks::{AckOut, AckRoutes};
 pub(crate) use async_lane::{AsyncFactory, AsyncLane, AsyncParts, AsyncTask, prepare as prepare_async};
 pub(crate) use bolt_lane::{BoltLane, Marks, Tick};
 pub(crate) use chain::{Chain, Intake, Step};

@@ -6,6 +6,8 @@
 mod blob;
 mod names;
 mod numbers;
+mod placement;
+mod refusal;
 mod request;
 mod role;
 mod slot;
@@ -16,6 +18,8 @@ pub use numbers::{
     AssignmentVersion, ClusterId, Epoch, FeatureLevel, RaftId, Revision, SlotIncarnation, Term, TopologyVersion,
     UnixMillis, WorkerIncarnation,
 };
+pub use placement::{Peer, Placement};
+pub use refusal::Refusal;
 pub use request::{NotARequestId, RequestId};
 pub use role::{NotARole, Role};
 pub use slot::{ExecutorId, SlotId};
