@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "squall/v1/common.proto",
     "squall/v1/topologies.proto",
     "squall/v1/cluster.proto",
@@ -11,6 +11,7 @@ const FILES: [&str; 7] = [
     "squall/v1/worker_link.proto",
     "squall/internal/v1/raft.proto",
     "squall/internal/v1/packages.proto",
+    "squall/internal/v1/tuples.proto",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script by the environment where to write")]

@@ -22,15 +22,16 @@ mod slot;
 mod tap;
 mod token;
 pub mod transport;
+pub mod wire;
 
 pub use api::{
     AsyncBolt, AsyncCollector, Bolt, BoltContext, Collector, ContextError, Declarer, EmitError, Emitter, Failure,
     Logger, Next, Result, RouteError, Spout, SpoutCollector, SpoutContext, SpoutWaker, StreamHandle, TaskInfo,
 };
 pub use clock::Clock;
-pub use lane::{AckBatch, CustomGrouping};
 #[doc(hidden)]
 pub use lane::Work;
+pub use lane::{AckBatch, CustomGrouping};
 pub use replay::{DeadLetter, Replay, Undelivered};
 pub use slot::{Books, Code, Fault, GroupingFactory, Injector, Instead, Monitor, Options, Program, Slot, StartError};
 pub use tap::Tap;

@@ -58,7 +58,9 @@ impl FrameError {
     /// What to do next.
     pub const fn next_step(&self) -> &'static str {
         match self {
-            Self::Version(_) => "build the topology's package once, and submit that: all its slots run the same binary then",
+            Self::Version(_) => {
+                "build the topology's package once, and submit that: all its slots run the same binary then"
+            }
             _ => "see what else talks to this port; between two slots of one topology, it is a defect: report it",
         }
     }

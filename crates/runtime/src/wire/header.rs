@@ -16,8 +16,10 @@ pub enum Kind {
     Acks = 2,
     /// Word of a lost slot.
     Left = 3,
+    /// Who sends the batches that follow.
+    Introduction = 4,
     /// One of the others, compressed.
-    Packed = 4,
+    Packed = 5,
 }
 
 /// What a frame is, by its first bytes.
@@ -34,7 +36,8 @@ pub fn kind(frame: &[u8]) -> Result<Kind, FrameError> {
         1 => Ok(Kind::Rows),
         2 => Ok(Kind::Acks),
         3 => Ok(Kind::Left),
-        4 => Ok(Kind::Packed),
+        4 => Ok(Kind::Introduction),
+        5 => Ok(Kind::Packed),
         other => Err(FrameError::Kind(other)),
     }
 }

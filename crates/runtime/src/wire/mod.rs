@@ -19,9 +19,11 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod values;
+mod words;
 
-pub use acks::{Left, read_acks, read_left, write_acks, write_left};
+pub use acks::{Acks, read_acks};
 pub use error::{FrameError, Unsendable};
 pub use header::{Kind, kind};
 pub use packed::{pack, unpack};
 pub use rows::{Rows, Step, read_rows};
+pub use words::{read_introduction, read_left, write_introduction, write_left};

@@ -102,7 +102,13 @@ impl<'a> Rows<'a> {
         // Where all rows together are under the limit, so is each.
         let weigh = batch.heap_bytes > limits::ROW;
         let most = limits::ROWS.min(limits::VALUES.checked_div(width).unwrap_or(limits::ROWS));
-        let end = (batch.rows as usize).min(self.row + most);
+        let mut end = (batch.rows as usize).min(self.row + most);
+        if let Some((row, _)) = batch.more_anchors.get(self.more + limits::MORE_ANCHORS) {
+            end = end.min(*row as usize);
+            if end == self.row {
+                return Some(Unsendable::Anchors);
+            }
+        }
         while self.row < end && out.len() - begin < limits::FULL {
             let row = batch.row(self.row);
             if weigh && row.iter().map(squall_types::Value::heap_bytes).sum::<usize>() > limits::ROW {
@@ -174,7 +180,6 @@ fn put_route(out: &mut BytesMut, route: Route) {
 pub fn read_rows(frame: &[u8], batch: &mut Batch) -> Result<(), FrameError> {
     let read = read_into(frame, batch);
     if read.is_err() {
-        batch.heap_bytes = usize::MAX;
         batch.clear();
     }
     read
@@ -240,7 +245,7 @@ fn read_more(bytes: &[u8], rows: usize, to: &mut Vec<(u32, Anchor)>) -> Result<(
     if in_order { Ok(()) } else { Err(FrameError::Order("rows of further anchors")) }
 }
 
-fn chunks<const N: usize>(bytes: &[u8]) -> std::slice::Iter<'_, [u8; N]> {
+pub(super) fn chunks<const N: usize>(bytes: &[u8]) -> std::slice::Iter<'_, [u8; N]> {
     bytes.as_chunks().0.iter()
 }
 
