@@ -6,6 +6,8 @@
 //! The runtime gives what it sends to an [`Outbound`] and takes what comes through an [`Inbound`]; a transport only carries. It is for the
 //! runtime to decide who is let in ([`Acceptor`]).
 
+pub mod grpc;
+
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -13,6 +15,7 @@ use squall_types::cluster::{AssignmentVersion, ClusterId, Refusal, SlotId, SlotI
 use squall_types::{Batch, TaskId};
 
 use crate::AckBatch;
+use crate::wire::Unsendable;
 
 /// A lane of a slot, as others name it: unique as long as the slot's process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,6 +171,12 @@ pub trait Outbound: Send + 'static {
     /// # Errors
     /// The channel is lost, or the peer has refused what came on it.
     fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<(), Lost>>;
+
+    /// Rows of the batches sent since this was last asked, by their number in their batch, that were left out because no transport between
+    /// processes can carry them: their roots are to be failed.
+    fn unsendable(&mut self) -> Vec<(usize, Unsendable)> {
+        Vec::new()
+    }
 }
 
 /// Decides who is let in. The runtime's; transports call it.
