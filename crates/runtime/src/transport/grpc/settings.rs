@@ -18,13 +18,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// 512 KiB a channel, 1,024 channels; lost after 1 s of silence and 2 s without an answer; reached in 3 s.
+    /// 512 KiB a channel, 1,024 channels; lost after 1 s of silence and 2 s without an answer; reached in 2 s.
     pub const DEFAULT: Self = Self {
         window: 512 << 10,
         channels: 1_024,
         silence: Duration::from_secs(1),
         patience: Duration::from_secs(2),
-        reach: Duration::from_secs(3),
+        reach: Duration::from_secs(2),
     };
 
     /// The connection's window: what all channels may have, so that none waits for another.

@@ -33,8 +33,8 @@ async fn a_line_gone_silent_is_lost_at_both_ends_within_the_keepalive() {
 }
 
 #[tokio::test]
-async fn a_peer_that_dies_is_lost_at_once_to_a_sender_that_waits_for_room() {
-    let peer = Slot::start().await;
+async fn a_line_that_breaks_is_lost_at_once_to_a_sender_and_a_receiver_that_wait_for_room() {
+    let mut peer = Slot::start().await;
     peer.desk.gates[0].forget_permits(tokio::sync::Semaphore::MAX_PERMITS);
     let line = Line::to(peer.address).await;
     let (connection, _) = try_connect(&super::desk::transport(), line.address).await.unwrap();
@@ -50,6 +50,7 @@ async fn a_peer_that_dies_is_lost_at_once_to_a_sender_that_waits_for_room() {
     };
     soon(async { tokio::join!(sending, cutting) }).await;
     soon(connection.lost()).await;
+    peer.dropped(LANES[0]).await;
 }
 
 #[tokio::test]
