@@ -24,6 +24,7 @@ mod slot;
 mod tap;
 mod token;
 pub mod transport;
+pub mod wire;
 
 pub use api::{
     AsyncBolt, AsyncCollector, Bolt, BoltContext, Collector, ContextError, Declarer, EmitError, Emitter, Failure,

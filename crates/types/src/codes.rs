@@ -81,6 +81,12 @@ codes! {
     NO_SUCH_COMPONENT = Code::new(1041);
     /// Keyed state in a component whose inputs aren't keyed alike.
     NOT_KEYED_ALIKE = Code::new(1101);
+    /// Bytes from another slot are no frame.
+    FRAME_MALFORMED = Code::new(2501);
+    /// A frame from another slot is of a newer release.
+    FRAME_NEWER = Code::new(2502);
+    /// A tuple can't be sent to another slot.
+    TUPLE_UNSENDABLE = Code::new(2503);
     /// A master is a member already.
     ALREADY_MEMBER = Code::new(4001);
     /// An earlier change of the members is under way.

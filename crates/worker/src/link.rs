@@ -9,7 +9,7 @@ use squall_proto::v1::master_message::Kind as Down;
 use squall_proto::v1::worker_link_client::WorkerLinkClient;
 use squall_proto::v1::worker_message::Kind as Up;
 use squall_proto::v1::{self, MasterMessage, WorkerMessage};
-use squall_types::cluster::ClusterId;
+use squall_types::cluster::{ClusterId, WorkerName};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -48,6 +48,8 @@ pub(crate) enum Heard {
 
 /// The stream's own task.
 pub(crate) struct Link {
+    /// What this worker is called.
+    pub name: WorkerName,
     pub masters: Masters,
     /// For masters.
     pub peers: Peers,
@@ -116,7 +118,7 @@ impl Link {
             Ok(Err(why)) => return Over::Lost(why),
             Err(_) => return Over::Lost("it doesn't answer".to_owned()),
         };
-        let cluster = match wire::cluster(&welcome.cluster_id) {
+        let cluster = match welcome.cluster_id.parse::<ClusterId>() {
             Ok(cluster) => cluster,
             Err(error) => return Over::Lost(error.to_string()),
         };
@@ -177,7 +179,7 @@ impl Stream<'_> {
 
     async fn take(&mut self, message: MasterMessage) -> Option<Over> {
         match message.kind? {
-            Down::Desired(state) => match wire::desired(self.cluster, state) {
+            Down::Desired(state) => match wire::desired(self.cluster, &self.link.name, state) {
                 Ok(desired) => {
                     let sent = self.link.heard.send(Heard::Desired(desired)).await;
                     sent.is_err().then_some(Over::Unheard)

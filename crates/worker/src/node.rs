@@ -102,6 +102,7 @@ impl Node {
         let remembered = store.read()?.masters;
         let configured = config.masters.iter().map(ToString::to_string).collect();
         let link = Link {
+            name: name.clone(),
             masters: Masters::new(configured, remembered),
             peers: peers.clone(),
             probes: Peers::new(network, secured.probes),

@@ -32,20 +32,17 @@ fn parsed<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, Unr
     text.parse().map_err(|_| unreadable(what, text))
 }
 
-/// A cluster's id as it is written, `c-` and 16 hexadecimal digits.
-pub(crate) fn cluster(text: &str) -> Result<ClusterId, Unreadable> {
-    let number = text.strip_prefix("c-").and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    number.and_then(ClusterId::new).ok_or_else(|| unreadable("a cluster's id", text))
-}
-
-/// What a master of this cluster wants to run.
-pub(crate) fn desired(cluster: ClusterId, state: v1::DesiredState) -> Result<Desired, Unreadable> {
+/// What a master of this cluster wants to run on this worker.
+pub(crate) fn desired(cluster: ClusterId, own: &WorkerName, state: v1::DesiredState) -> Result<Desired, Unreadable> {
     let age = Age { epoch: Epoch::new(state.epoch), revision: Revision::new(state.revision) };
-    let slots = state.slots.into_iter().map(|slot| Ok((small("a slot's number", slot.number)?, wanted(slot)?)));
+    let slots = state.slots.into_iter().map(|slot| {
+        let number = small("a slot's number", slot.number)?;
+        Ok((number, wanted(&SlotId { worker: own.clone(), number }, slot)?))
+    });
     Ok(Desired { cluster, age, slots: slots.collect::<Result<_, _>>()? })
 }
 
-fn wanted(slot: v1::DesiredSlot) -> Result<Wanted, Unreadable> {
+fn wanted(own: &SlotId, slot: v1::DesiredSlot) -> Result<Wanted, Unreadable> {
     let mut slots: BTreeMap<SlotId, Peer> = BTreeMap::new();
     for peer in &slot.peers {
         let known = Peer {
@@ -57,8 +54,7 @@ fn wanted(slot: v1::DesiredSlot) -> Result<Wanted, Unreadable> {
         slots.insert(place(peer.slot.as_ref())?, known);
     }
     for executor in slot.executors.iter().filter(|it| it.slot.is_some()) {
-        let (first, last) = (small("a task", executor.first_task)?, small("a task", executor.last_task)?);
-        let id = ExecutorId { first: TaskId::new(first), last: TaskId::new(last) };
+        let id = self::executor(executor.first_task, executor.last_task)?;
         slots.entry(place(executor.slot.as_ref())?).or_default().executors.insert(id);
     }
     let package = Some(slot.package).filter(|it| !it.is_empty()).map(|it| parsed("a package", &it)).transpose()?;
@@ -67,11 +63,17 @@ fn wanted(slot: v1::DesiredSlot) -> Result<Wanted, Unreadable> {
             topology: parsed("a topology's name", &slot.topology)?,
             version: TopologyVersion::new(slot.topology_version),
             package,
+            executors: slots.get(own).map(|peer| peer.executors.clone()).unwrap_or_default(),
         },
         active: slot.active,
         description: slot.description,
         placement: Placement { version: AssignmentVersion::new(slot.assignment_version), slots },
     })
+}
+
+fn executor(first: u32, last: u32) -> Result<ExecutorId, Unreadable> {
+    let task = |number| Ok(TaskId::new(small("a task", number)?));
+    Ok(ExecutorId { first: task(first)?, last: task(last)? })
 }
 
 fn place(slot: Option<&v1::Slot>) -> Result<SlotId, Unreadable> {
@@ -139,6 +141,7 @@ pub(crate) fn orders(
             topology: identity.program.topology.to_string(),
             topology_version: identity.program.version.get(),
             package: identity.program.package.map_or_else(String::new, |id| id.to_string()),
+            executors: identity.program.executors.iter().map(placed).collect(),
         }),
         description: wanted.description.clone(),
         active: wanted.active,
@@ -150,17 +153,23 @@ pub(crate) fn orders(
     }
 }
 
+fn placed(executor: &ExecutorId) -> internal::PlacedExecutor {
+    internal::PlacedExecutor { first_task: executor.first.get().into(), last_task: executor.last.get().into() }
+}
+
 /// Who a process says it is.
 pub(crate) fn identity(identity: &internal::SlotIdentity) -> Result<Identity, Unreadable> {
     let package = Some(&identity.package).filter(|it| !it.is_empty());
+    let executors = identity.executors.iter().map(|it| executor(it.first_task, it.last_task));
     Ok(Identity {
-        cluster: cluster(&identity.cluster_id)?,
+        cluster: parsed("a cluster's id", &identity.cluster_id)?,
         epoch: Epoch::new(identity.epoch),
         incarnation: SlotIncarnation::new(identity.incarnation),
         program: Program {
             topology: parsed("a topology's name", &identity.topology)?,
             version: TopologyVersion::new(identity.topology_version),
             package: package.map(|it| parsed("a package", it)).transpose()?,
+            executors: executors.collect::<Result<_, _>>()?,
         },
     })
 }
@@ -183,15 +192,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clusters_id_is_read_as_it_is_written() {
-        let id = ClusterId::new(0x1f).unwrap();
-        assert_eq!(cluster(&id.to_string()), Ok(id));
-        for text in ["", "c-", "c-0", "1f", "c-xyz"] {
-            assert!(cluster(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn executors_come_to_their_slots_and_what_is_known_of_those_with_them() {
         let slot = |number| Some(v1::Slot { worker: "w".to_owned(), number });
         let executor =
@@ -207,12 +207,13 @@ mod tests {
                 ..v1::DesiredSlot::default()
             }],
         };
-        let desired = desired(ClusterId::new(1).unwrap(), state).unwrap();
+        let desired = desired(ClusterId::new(1).unwrap(), &"w".parse().unwrap(), state).unwrap();
         let placement = &desired.slots[&3].placement;
         let at = |number| &placement.slots[&SlotId { worker: "w".parse().unwrap(), number }];
         assert_eq!((at(3).executors.len(), at(3).address.as_deref()), (1, None));
         assert_eq!((at(4).zone.as_str(), at(4).incarnation, at(4).address.as_deref()), ("z", Some(SlotIncarnation::new(9)), Some("h:1")));
         assert_eq!(placement.slots.len(), 2);
+        assert_eq!(desired.slots[&3].program.executors, at(3).executors);
     }
 
     #[test]
@@ -220,7 +221,7 @@ mod tests {
         let slot = |number, topology: &str| v1::DesiredSlot { number, topology: topology.to_owned(), ..v1::DesiredSlot::default() };
         for slot in [slot(70_000, "t"), slot(1, "a b"), v1::DesiredSlot { package: "x".to_owned(), ..slot(1, "t") }] {
             let state = v1::DesiredState { slots: vec![slot], ..v1::DesiredState::default() };
-            assert!(desired(ClusterId::new(1).unwrap(), state).is_err());
+            assert!(desired(ClusterId::new(1).unwrap(), &"w".parse().unwrap(), state).is_err());
         }
     }
 }

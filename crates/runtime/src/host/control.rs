@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::OptionFuture;
@@ -17,8 +18,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use super::logs::Logs;
 use super::orders::Orders;
 use super::service::Attached;
-use super::{Build, Ended, HostError, probes};
-use crate::{Books, Options, Slot, StartError};
+use super::port::Port;
+use super::{Build, Ended, HostError};
+use crate::{Books, Membership, Options, Slot, StartError};
 
 /// How often the daemon hears from the slot.
 const BEAT: Duration = Duration::from_millis(500);
@@ -52,6 +54,7 @@ pub(super) struct Control<'a> {
     greeted: bool,
     orders: Option<Orders>,
     address: String,
+    port: Option<Port>,
     life: Life,
     /// Asked to end before it had started.
     stop: Option<Duration>,
@@ -84,6 +87,7 @@ impl<'a> Control<'a> {
             greeted: false,
             orders: None,
             address: String::new(),
+            port: None,
             life: Life::Waiting { since: Instant::now() },
             stop: None,
             logs: Logs::of(folder),
@@ -169,7 +173,10 @@ impl<'a> Control<'a> {
         (self.logs.bytes, self.logs.files) = (orders.log_bytes, orders.log_files);
         match &self.life {
             Life::Waiting { .. } => self.begin(&orders).await?,
-            Life::Running { slot, .. } => set_active(slot, orders.active),
+            Life::Running { slot, .. } => {
+                slot.apply(orders.placement.clone());
+                set_active(slot, orders.active);
+            }
             Life::Starting(_) | Life::Stopping(_) => {}
         }
         self.orders = Some(orders);
@@ -178,19 +185,32 @@ impl<'a> Control<'a> {
 
     async fn begin(&mut self, orders: &Orders) -> Result<(), HostError> {
         let program = (self.build)(orders.topology.clone()).map_err(HostError::Misfit)?;
-        match probes::answer(&orders.listen).await {
-            Ok(port) => self.address = format!("{}:{port}", orders.advertised_host),
-            // It can't be reached, which its worker's masters will see; what runs within it runs all the same.
-            Err(error) => tracing::warn!(error = error.to_string(), "can't listen on {}", orders.listen),
-        }
-        tracing::info!(topology = %orders.topology.name, "starting");
-        self.life = Life::Starting(Box::pin(async move { Slot::start(&program, &Options::default()).await }));
+        let port = Port::open(&orders.listen).await.map_err(HostError::Port)?;
+        self.address = format!("{}:{}", orders.advertised_host, port.number());
+        tracing::info!(topology = %orders.name, slot = %orders.own, life = %orders.incarnation, "starting");
+        let membership = Membership {
+            cluster: orders.cluster,
+            topology: orders.name.clone(),
+            own: orders.own.clone(),
+            incarnation: orders.incarnation,
+            placement: orders.placement.clone(),
+            transport: Arc::new(port.transport()),
+        };
+        self.port = Some(port);
+        self.life = Life::Starting(Box::pin(async move { Slot::join(&program, &Options::default(), membership).await }));
         Ok(())
     }
 
     fn started(&mut self, slot: Slot) -> Result<Option<Ended>, HostError> {
         tracing::info!("running");
-        set_active(&slot, self.orders.as_ref().is_none_or(|orders| orders.active));
+        if let Some(orders) = &self.orders {
+            // What was learnt of others while components were prepared.
+            slot.apply(orders.placement.clone());
+            set_active(&slot, orders.active);
+        }
+        if let (Some(port), Some(acceptor)) = (&self.port, slot.acceptor()) {
+            port.let_in(acceptor);
+        }
         self.life = Life::Running { slot, finished: false };
         match self.stop.take() {
             Some(drain) => Ok(self.stop(drain)),

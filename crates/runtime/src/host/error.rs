@@ -29,6 +29,9 @@ pub enum HostError {
     /// Nobody has said what to run.
     #[error("no daemon has said what to run")]
     Forgotten,
+    /// It can't listen.
+    #[error("other slots can't be listened to")]
+    Port(#[source] std::io::Error),
     /// The topology isn't this program's.
     #[error("the program can't run the topology that its worker wants")]
     Misfit(#[source] Misfit),
@@ -41,7 +44,7 @@ impl HostError {
     /// The error's stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Folder { .. } | Self::Taken { .. } | Self::Forgotten => codes::SLOT_FOLDER,
+            Self::Folder { .. } | Self::Taken { .. } | Self::Forgotten | Self::Port(_) => codes::SLOT_FOLDER,
             Self::Misfit(_) => codes::SLOT_MISFIT,
             Self::Start(error) => error.code(),
         }
@@ -51,6 +54,7 @@ impl HostError {
     pub fn next_step(&self) -> &'static str {
         match self {
             Self::Folder { .. } => "look at who may use the worker's data directory, and at the limits of its user",
+            Self::Port(_) => "look at the address that the worker listens on, and at the limits of its user",
             Self::Taken { .. } | Self::Forgotten => {
                 "leave SQUALL_SLOT to the worker's daemon: it starts its slots, and ends them"
             }

@@ -10,7 +10,7 @@ mod control;
 mod error;
 mod logs;
 mod orders;
-mod probes;
+mod port;
 mod service;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! What the daemon wants, read.
 
 use squall_proto::internal;
-use squall_types::cluster::Placement;
+use squall_types::cluster::{ClusterId, Placement, SlotId, SlotIncarnation, TopologyName};
 use squall_types::topology::Topology;
 
 use super::Misfit;
@@ -10,6 +10,10 @@ use super::Misfit;
 #[derive(Clone, Debug)]
 pub(super) struct Orders {
     pub identity: internal::SlotIdentity,
+    pub cluster: ClusterId,
+    pub name: TopologyName,
+    pub own: SlotId,
+    pub incarnation: SlotIncarnation,
     pub topology: Topology,
     pub active: bool,
     pub placement: Placement,
@@ -26,8 +30,15 @@ impl TryFrom<internal::Orders> for Orders {
         let misfit = |what: &str, error: &dyn std::fmt::Display| Misfit(format!("its orders have no {what}: {error}"));
         let topology = serde_json::from_str(&orders.description).map_err(|error| misfit("topology", &error))?;
         let placement = orders.placement.unwrap_or_default();
+        let identity = orders.identity.ok_or_else(|| misfit("identity", &"it is missing"))?;
+        let worker = identity.worker.parse().map_err(|error| misfit("worker", &error))?;
+        let number = u16::try_from(identity.number).map_err(|error| misfit("slot", &error))?;
         Ok(Self {
-            identity: orders.identity.ok_or_else(|| misfit("identity", &"it is missing"))?,
+            cluster: identity.cluster_id.parse().map_err(|error| misfit("cluster", &error))?,
+            name: identity.topology.parse().map_err(|error| misfit("topology", &error))?,
+            own: SlotId { worker, number },
+            incarnation: SlotIncarnation::new(identity.incarnation),
+            identity,
             topology,
             active: orders.active,
             placement: placement.try_into().map_err(|error| misfit("placement", &error))?,

@@ -6,6 +6,7 @@
 //! The runtime gives what it sends to an [`Outbound`] and takes what comes through an [`Inbound`]; a transport only carries. It is for the
 //! runtime to decide who is let in ([`Acceptor`]).
 
+pub mod grpc;
 pub mod memory;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use squall_types::cluster::{AssignmentVersion, ClusterId, Refusal, SlotId, SlotI
 use squall_types::{Batch, TaskId};
 
 use crate::AckBatch;
+use crate::wire::Unsendable;
 
 /// A lane of a slot, as others name it: unique as long as the slot's process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,6 +176,12 @@ pub trait Outbound: Send + 'static {
     /// What a row costs the lane there, in nanoseconds, as [`Inbound::row_cost_ns`] said last; 0 while that is unknown. Shuffles deal a busy
     /// receiver less by it.
     fn row_cost_ns(&self) -> u32;
+
+    /// Rows of the batches sent since this was last asked, by their number in their batch, that were left out because no transport between
+    /// processes can carry them: their roots are to be failed.
+    fn unsendable(&mut self) -> Vec<(usize, Unsendable)> {
+        Vec::new()
+    }
 }
 
 /// Decides who is let in. The runtime's; transports call it.

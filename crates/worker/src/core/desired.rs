@@ -1,10 +1,10 @@
 //! What a worker is to run, as a master says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use squall_types::cluster::{
-    AssignmentVersion, BlobId, ClusterId, Epoch, Placement, Revision, TopologyName, TopologyVersion,
+    AssignmentVersion, BlobId, ClusterId, Epoch, ExecutorId, Placement, Revision, TopologyName, TopologyVersion,
 };
 
 /// Which of two states is the newer: the cluster's life, then the place in its log.
@@ -65,6 +65,8 @@ pub struct Program {
     pub version: TopologyVersion,
     /// Its code; none: the topology was submitted without any.
     pub package: Option<BlobId>,
+    /// The executors that run in it.
+    pub executors: BTreeSet<ExecutorId>,
 }
 
 impl Wanted {
@@ -103,7 +105,7 @@ mod tests {
         };
         let slot = SlotId { worker: "w".parse().unwrap(), number: 0 };
         Wanted {
-            program: Program { topology: topology.parse().unwrap(), version: TopologyVersion::new(1), package: None },
+            program: Program { topology: topology.parse().unwrap(), version: TopologyVersion::new(1), package: None, executors: BTreeSet::new() },
             active: true,
             description: String::new(),
             placement: Placement { version: AssignmentVersion::new(1), slots: [(slot, peer)].into() },

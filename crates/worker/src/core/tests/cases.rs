@@ -1,3 +1,6 @@
+use squall_types::TaskId;
+use squall_types::cluster::ExecutorId;
+
 use super::*;
 
 /// Brings slot 0 to run program 1, in its life 1000, at time 10.
@@ -87,6 +90,18 @@ fn another_program_takes_the_place_once_the_old_process_is_gone() {
     let effects = core.handle(ms(23), 0, Event::Fetched { package: package(2), result: Ok(()) });
     assert_eq!(effects, [Effect::Start { number: 0, incarnation: life(1_001), package: package(2) }]);
     assert_eq!(core.packages(), [package(2)].into());
+}
+
+#[test]
+fn other_executors_are_another_process() {
+    let mut core = running();
+    let mut changed = desired(1, 6, &[(0, 1)]);
+    let executor = ExecutorId { first: TaskId::new(1), last: TaskId::new(2) };
+    changed.slots.get_mut(&0).unwrap().program.executors.insert(executor);
+    let effects = core.handle(ms(20), 0, Event::Desired(changed));
+    assert_eq!(effects, [Effect::Stop { number: 0, drain: ms(3_000) }]);
+    let effects = core.handle(ms(22), 0, exited(1_000));
+    assert_eq!(effects, [Effect::Start { number: 0, incarnation: life(1_001), package: package(1) }]);
 }
 
 #[test]
