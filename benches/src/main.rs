@@ -5,9 +5,12 @@
 mod allocations;
 mod awaiting;
 mod bare;
+mod bare_grpc;
+mod carriage;
 mod catalog;
 mod derive;
 mod error;
+mod frames;
 mod harness;
 mod idle;
 mod latency;

@@ -15,7 +15,7 @@ use crate::fault::{Answer, Fault};
 use crate::leading::Leading;
 use crate::machine::Shared;
 use crate::metrics::Metrics;
-use crate::peers::Peers;
+use squall_daemon::Peers;
 
 /// Which master this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub(crate) struct Core {
     /// There while this master leads.
     pub leading: watch::Receiver<Option<Arc<Leading>>>,
     pub peers: Peers,
+    /// The ways to workers and their slots, to see whether they are there.
+    pub probes: Peers,
     pub blobs: BlobStore,
     pub metrics: Metrics,
 }

@@ -13,6 +13,8 @@
 mod api;
 mod clock;
 pub mod harness;
+#[cfg(unix)]
+pub mod host;
 pub mod inbox;
 mod lane;
 pub mod metrics;
@@ -21,16 +23,21 @@ mod replay;
 mod slot;
 mod tap;
 mod token;
+pub mod transport;
+pub mod wire;
 
 pub use api::{
     AsyncBolt, AsyncCollector, Bolt, BoltContext, Collector, ContextError, Declarer, EmitError, Emitter, Failure,
     Logger, Next, Result, RouteError, Spout, SpoutCollector, SpoutContext, SpoutWaker, StreamHandle, TaskInfo,
 };
 pub use clock::Clock;
-pub use lane::CustomGrouping;
 #[doc(hidden)]
 pub use lane::Work;
+pub use lane::{AckBatch, CustomGrouping};
 pub use replay::{DeadLetter, Replay, Undelivered};
-pub use slot::{Books, Code, Fault, GroupingFactory, Injector, Instead, Monitor, Options, Program, Slot, StartError};
+pub use slot::{
+    Books, Code, Fault, GroupingFactory, Injector, Instead, Look, Membership, Monitor, Options, Program, Slot,
+    StartError, Traffic,
+};
 pub use tap::Tap;
 pub use token::Token;

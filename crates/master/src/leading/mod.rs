@@ -6,6 +6,7 @@ mod chores;
 mod desired;
 mod planner;
 mod recorder;
+mod reported;
 mod roll_call;
 mod wards;
 mod watch;

@@ -8,7 +8,7 @@ use squall_control::Command;
 use squall_control::detector::Prober;
 use squall_proto::v1;
 use squall_proto::v1::master_message::Kind;
-use squall_types::cluster::{Revision, WorkerName};
+use squall_types::cluster::{Revision, TopologyName, WorkerName};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -18,10 +18,11 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::desired::{Told, desired};
 use super::planner::{self, Done};
+use super::reported::Reported;
 use super::wards::{Probe, Wards};
 use super::{Attached, Link, Said, Seen, View};
 use crate::core::Core;
-use crate::peers::Peers;
+use squall_daemon::Peers;
 use crate::services::link::message;
 
 /// How workers are watched over.
@@ -59,6 +60,9 @@ pub(crate) struct Watch {
     streams: BTreeMap<WorkerName, Stream>,
     streams_ever: u64,
     told: Told,
+    reported: Reported,
+    /// Topologies whose slots are to be found elsewhere now, which their workers haven't been told yet.
+    moved: BTreeSet<TopologyName>,
     /// The first event that workers haven't been told of.
     untold_from: Revision,
 }
@@ -85,6 +89,8 @@ impl Watch {
             streams: BTreeMap::new(),
             streams_ever: 0,
             told: Told::default(),
+            reported: Reported::default(),
+            moved: BTreeSet::new(),
             untold_from,
         }
     }
@@ -119,6 +125,7 @@ impl Watch {
                     batch.drain(..).for_each(|said| self.take(now, said));
                 }
             }
+            self.tell_moved();
             self.record();
             if self.wards.take_changed() {
                 self.publish();
@@ -133,7 +140,10 @@ impl Watch {
                 // Who asked may be gone; then its stream is closed, which the next tick sees.
                 let _ = answer.send(link);
             }
-            Said::Beat { link, reports } if self.is_current(&link) => self.wards.beat(now, &link.worker, &reports),
+            Said::Beat { link, reports } if self.is_current(&link) => {
+                self.moved.extend(self.reported.take(&link.worker, &reports));
+                self.wards.beat(now, &link.worker, &reports);
+            }
             Said::Probed { id, answered } => self.wards.probed(now, id, answered),
             Said::Goodbye(link) if self.is_current(&link) => self.wards.left(now, &link.worker),
             Said::Closed(link) if self.is_current(&link) => self.close(now, &link.worker),
@@ -149,6 +159,7 @@ impl Watch {
         let Attached { worker, incarnation, reports, down } = attached;
         let stream = Stream { number: self.streams_ever, down, untold: true };
         self.streams.insert(worker.clone(), stream);
+        self.moved.extend(self.reported.take(&worker, &reports));
         self.wards.attached(now, &worker, incarnation, &reports);
         self.tell(&worker);
         Link { worker, number: self.streams_ever }
@@ -170,7 +181,8 @@ impl Watch {
             self.streams.iter().filter(|(_, it)| it.down.is_closed()).map(|(name, _)| name.clone()).collect();
         gone.iter().for_each(|worker| self.close(now, worker));
         self.wards.tick(now, &self.core);
-        self.wards.carry_out(&self.core);
+        self.wards.take_forgotten().iter().for_each(|worker| self.reported.forget(worker));
+        self.wards.carry_out(&self.core, &self.reported);
         self.wards.take_probes().into_iter().for_each(|probe| self.probe(probe));
         let late: Vec<_> = self.streams.iter().filter(|(_, it)| it.untold).map(|(name, _)| name.clone()).collect();
         late.iter().for_each(|worker| self.tell(worker));
@@ -181,7 +193,7 @@ impl Watch {
         let Probe { id, by, address, within } = probe;
         match by {
             Prober::Leader => {
-                let peers = self.core.peers.clone();
+                let peers = self.core.probes.clone();
                 self.probing.spawn(async move { (id, answers(&peers, &address, within).await) });
             }
             Prober::Worker(worker) => {
@@ -208,16 +220,23 @@ impl Watch {
         touched.iter().for_each(|worker| self.tell(worker));
     }
 
+    /// Tells those workers whose slots send to others that are elsewhere now.
+    fn tell_moved(&mut self) {
+        let moved = std::mem::take(&mut self.moved);
+        let workers: BTreeSet<_> = moved.iter().flat_map(|topology| self.told.of(topology)).cloned().collect();
+        workers.iter().for_each(|worker| self.tell(worker));
+    }
+
     fn tell(&mut self, worker: &WorkerName) {
         let Some(stream) = self.streams.get_mut(worker) else { return };
-        let desired = desired(&self.core.read(), worker);
+        let desired = desired(&self.core.read(), &self.reported, worker);
         self.told.tell(worker, &desired);
         stream.untold = stream.down.try_send(message(Kind::Desired(desired))).is_err();
     }
 
     /// Has put on record what became of workers. What there is no room for is left out: it is for people to read, and decides nothing.
     fn record(&mut self) {
-        self.wards.carry_out(&self.core);
+        self.wards.carry_out(&self.core, &self.reported);
         for command in self.wards.commands() {
             if self.records.try_send(command).is_err() {
                 tracing::warn!("too much becomes of workers at once to put all on record");

@@ -30,7 +30,7 @@ use crate::leading::Settings;
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::packages::{self, BlobsService, FetchService};
-use crate::peers::Peers;
+use squall_daemon::Peers;
 use crate::reign::Reign;
 use crate::services::cluster::ClusterService;
 use crate::services::link::LinkService;
@@ -42,6 +42,7 @@ pub(super) struct Life {
     pub store: Store,
     pub env: Env,
     pub peers: Peers,
+    pub probes: Peers,
     pub blobs: BlobStore,
     pub metrics: Metrics,
     pub supported: Supported,
@@ -83,6 +84,7 @@ impl Life {
             leader: leads,
             leading: is_leading,
             peers: self.peers.clone(),
+            probes: self.probes.clone(),
             blobs: self.blobs.clone(),
             metrics: self.metrics.clone(),
         });

@@ -18,7 +18,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::bootstrap::{FormationService, Myself};
-use crate::certs::{Client, Server};
+use crate::certs::{Client, Material, Server, TimeProvider};
 use crate::config::MasterConfig;
 use crate::core::{Core, Leader};
 use crate::env::Env;
@@ -27,7 +27,7 @@ use crate::gate::{Gate, Limits, Security};
 use crate::http::Readiness;
 use crate::leading::Settings;
 use crate::metrics::Metrics;
-use crate::peers::Peers;
+use squall_daemon::Peers;
 use life::Life;
 pub use run::run;
 
@@ -50,18 +50,24 @@ pub struct Node {
 pub struct Secured {
     server: Server,
     client: Client,
+    probes: Client,
     tls: bool,
 }
 
 impl Secured {
     /// Not at all.
     pub const fn plain() -> Self {
-        Self { server: Server::plain(), client: Client::plain(), tls: false }
+        Self { server: Server::plain(), client: Client::plain(), probes: Client::plain(), tls: false }
     }
 
     /// By certificates.
-    pub const fn tls(server: Server, client: Client) -> Self {
-        Self { server, client, tls: true }
+    pub fn tls(material: &Material, time: &Arc<dyn TimeProvider>) -> Self {
+        Self {
+            server: Server::with_certificate(material, time.clone()),
+            client: Client::with_certificate(material, time.clone()),
+            probes: Client::for_probes(material, time.clone()),
+            tls: true,
+        }
     }
 }
 
@@ -111,6 +117,7 @@ impl Node {
             me,
             store,
             peers: Peers::new(env.network.clone(), secured.client),
+            probes: Peers::new(env.network.clone(), secured.probes),
             env,
             blobs,
             metrics,

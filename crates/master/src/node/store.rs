@@ -13,7 +13,7 @@ use crate::config::MasterConfig;
 use crate::env::Env;
 use crate::error::NodeError;
 use crate::machine::Machine;
-use crate::peers::Peers;
+use squall_daemon::Peers;
 
 /// A snapshot is taken after so many commands.
 const SNAPSHOT_EVERY: u64 = 10_000;
@@ -82,7 +82,7 @@ impl Store {
             contents: self.contents,
             writer: env.disks.writer(self.disk),
             address: me.address.clone(),
-            dial: Arc::new(peers),
+            dial: Arc::new(Dialled(peers)),
             seed: env.random.number(),
             snapshot_every: SNAPSHOT_EVERY,
             tail: TAIL,
@@ -95,8 +95,11 @@ fn failed(error: StorageError) -> NodeError {
     NodeError::Log(Arc::new(StopReason::Storage(error)))
 }
 
-impl Dial for Peers {
+/// The channels to other masters, as Raft's host asks for them.
+struct Dialled(Peers);
+
+impl Dial for Dialled {
     fn channel(&self, address: &str) -> Channel {
-        Self::channel(self, address)
+        self.0.channel(address)
     }
 }

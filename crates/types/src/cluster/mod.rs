@@ -6,6 +6,8 @@
 mod blob;
 mod names;
 mod numbers;
+mod placement;
+mod refusal;
 mod request;
 mod role;
 mod slot;
@@ -13,9 +15,11 @@ mod slot;
 pub use blob::{BlobId, NotABlobId};
 pub use names::{IllegalName, MasterName, TopologyName, UserName, WorkerName};
 pub use numbers::{
-    AssignmentVersion, ClusterId, Epoch, FeatureLevel, RaftId, Revision, SlotIncarnation, Term, TopologyVersion,
+    AssignmentVersion, ClusterId, Epoch, FeatureLevel, NotAClusterId, RaftId, Revision, SlotIncarnation, Term, TopologyVersion,
     UnixMillis, WorkerIncarnation,
 };
+pub use placement::{Peer, Placement};
+pub use refusal::Refusal;
 pub use request::{NotARequestId, RequestId};
 pub use role::{NotARole, Role};
 pub use slot::{ExecutorId, SlotId};
