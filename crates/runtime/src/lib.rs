@@ -33,6 +33,9 @@ pub use clock::Clock;
 pub use lane::Work;
 pub use lane::{AckBatch, CustomGrouping};
 pub use replay::{DeadLetter, Replay, Undelivered};
-pub use slot::{Books, Code, Fault, GroupingFactory, Injector, Instead, Monitor, Options, Program, Slot, StartError};
+pub use slot::{
+    Books, Code, Fault, GroupingFactory, Injector, Instead, Look, Membership, Monitor, Options, Program, Slot,
+    StartError, Traffic,
+};
 pub use tap::Tap;
 pub use token::Token;

@@ -45,7 +45,7 @@ pub enum Mark {
 ///
 /// Columns are parallel: row `i` has `values[i * width..][..width]`, and `anchors[i]` and `routes[i]` where these are not
 /// empty. Empty `anchors`: no row is tracked. Empty `routes`: every row has [`Route::FIRST`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Which of the receiving component's inputs this is.
     pub input: u16,

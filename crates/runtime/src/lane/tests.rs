@@ -6,26 +6,32 @@ use std::time::Duration;
 
 use squall_engine::edges::EdgeIds;
 use squall_engine::ledger::FailureKind;
+use squall_engine::nearness::Nearness;
 use squall_engine::state::StateStore;
-use squall_types::topology::{Fields, Keying, NotKeyed};
+use squall_types::topology::{Fields, Grouping, Keying, NotKeyed};
 use squall_types::{
     Anchor, Batch, ComponentId, EdgeId, Incarnation, Mark, RootId, Schema, Sequence, TaskId, Tuple, Value,
 };
 
 use super::acks::{AckBatch, AckOut, AckRoutes};
-use super::bolt_lane::{BoltLane, Marks};
+use super::bolt_lane::BoltLane;
 use super::chain::{Chain, Intake};
 use super::control::{Control, Phase};
+use super::edge::{Edge, Subscribed};
 use super::heads::{Heads, NO_HEAD};
+use super::marks::{Marks, Voices};
 use super::node::{Node, TaskCell};
 use super::outputs::{BATCH, Origin, OutStream, Outputs};
 use super::router::Router;
-use super::target::{Edge, FlushPolicy, Place, Target};
+use super::senders::Senders;
+use super::target::FlushPolicy;
+use super::ways::{Way, Ways};
 use crate::api::{Bolt, Collector, Result, StreamHandle, TaskInfo};
 use crate::clock::Clock;
 use crate::inbox::{Bound, Inbox};
 use crate::metrics::{NodeMetrics, UserMetrics};
 use crate::token::{Notify, Returns};
+use crate::transport::LaneNumber;
 
 fn root(sequence: u64) -> RootId {
     RootId::new(TaskId::new(1), Incarnation::default(), Sequence::new(sequence))
@@ -99,9 +105,32 @@ fn a_branch_below_a_head_cancels_once_it_is_acked() {
 /// An edge to a single task, whose inbox takes a batch at a time.
 fn edge() -> (Edge, Arc<Inbox<Batch>>) {
     let inbox = Arc::new(Inbox::new(Bound { rows: 1, ..Bound::DEFAULT }));
-    let target = Target::new(inbox.clone(), 0, 0, 1, None);
-    let (places, tasks) = (vec![Place { target: 0, task: 0 }], Arc::from([TaskId::new(2)]));
-    (Edge::new(Router::Global, vec![target], places, tasks, false, false), inbox)
+    (edge_to(&ways(&[(2, &inbox, 0)]), Router::Global, &[2]), inbox)
+}
+
+/// Ways to these tasks: their inboxes, and their places there.
+fn ways(to: &[(u16, &Arc<Inbox<Batch>>, u16)]) -> Ways {
+    let mut ways = Ways::new(9, [false, false].into(), AckRoutes::new(Vec::new(), 9));
+    for (task, inbox, at) in to {
+        let shared = to.iter().filter(|(_, other, _)| Arc::ptr_eq(inbox, other)).count() > 1;
+        let way = Way { inbox: (*inbox).clone(), at: *at, shared, nearness: Nearness::Cluster, senders: None };
+        ways.set(TaskId::new(*task), way);
+    }
+    ways
+}
+
+fn edge_to(ways: &Ways, router: Router, tasks: &[u16]) -> Edge {
+    let subscribed = Subscribed {
+        component: 1,
+        input: 0,
+        grouping: Grouping::Shuffle,
+        width: 1,
+        tasks: tasks.iter().map(|task| TaskId::new(*task)).collect(),
+        lane: LaneNumber(0),
+        sources: [TaskId::new(1)].into(),
+        feedback: None,
+    };
+    Edge::new(router, subscribed, ways)
 }
 
 fn outputs() -> (Outputs, Arc<Inbox<Batch>>) {
@@ -243,11 +272,11 @@ async fn a_barrier_leaves_a_chain_behind_the_rows_before_it_once_every_sender_ha
     let out = Arc::new(Inbox::new(Bound::DEFAULT));
     edge.targets[0].inbox = out.clone();
     let inbox = Arc::new(Inbox::new(Bound::DEFAULT));
-    let senders = vec![[TaskId::new(8)].into(), [TaskId::new(9)].into()];
+    let senders = [8, 9].map(|task| (LaneNumber(task), [TaskId::new(task)].into()));
     let chain = Chain::new(
         vec![echo(0, Vec::new(), vec![1]), echo(1, vec![edge], Vec::new())],
         vec![None, Some((0, 0))],
-        vec![Intake { schema: schema(), senders }],
+        vec![Intake::new(schema(), Arc::new(Senders::new(senders)))],
         acks().0,
         Arc::new(Returns::new(inbox.clone())),
         Clock::system(),
@@ -255,11 +284,18 @@ async fn a_barrier_leaves_a_chain_behind_the_rows_before_it_once_every_sender_ha
     let control = Arc::new(Control::new(1));
     control.enlist(inbox.clone());
     control.set_phase(Phase::Active);
-    let lane = BoltLane::new(chain, inbox.clone(), Marks::new(&[Some(2)]), Vec::new(), control.clone(), vec![false]);
+    let lane = BoltLane::new(
+        chain,
+        inbox.clone(),
+        Marks::new(vec![Some(Voices { lanes: 2, tasks: Vec::new() })]),
+        Vec::new(),
+        control.clone(),
+        vec![false],
+    );
     let lane = tokio::spawn(lane.run());
     let barrier = Some(Mark::Barrier(7));
     for batch in [numbers(0, 1, barrier), numbers(1, 2, None), numbers(1, 3, barrier), numbers(0, 4, None)] {
-        inbox.push(batch);
+        assert!(inbox.push(batch).is_ok());
     }
     let mut seen = Vec::new();
     while seen.len() < 5 {

@@ -1,8 +1,12 @@
-//! A slot: one process's part of a topology, from its start to its end. Today a topology runs in one slot.
+//! A slot: one process's part of a topology, from its start to its end. A topology runs in one slot, or in several that have each other as
+//! peers.
 
 mod assemble;
 mod inject;
+mod lanes;
+mod life;
 mod options;
+mod peers;
 mod program;
 mod registry;
 mod start;
@@ -11,20 +15,27 @@ mod threads;
 use std::sync::Arc;
 use std::time::Duration;
 
-use squall_engine::plan::Plan;
+use squall_engine::plan::{Plan, local_edges};
+use squall_types::cluster::Placement;
 use squall_types::{ComponentId, TaskId};
 use tokio::sync::{mpsc, watch};
 
 pub(crate) use inject::advance;
 pub use inject::{Fault, Injector, Instead};
 pub use options::Options;
+pub use peers::{Membership, Traffic};
 pub use program::{Code, GroupingFactory, Program};
 pub use start::StartError;
 
 use crate::clock::Clock;
-use crate::lane::{Control, Phase};
+use crate::lane::{Control, Phase, Signpost};
 use crate::metrics::Snapshot;
-use assemble::Assembler;
+use crate::transport::Acceptor;
+use assemble::{Assembler, Starting};
+use lanes::Lanes;
+use life::Life;
+pub(crate) use life::SpoutLife;
+use peers::{Common, Peers};
 use registry::Registry;
 use threads::Threads;
 
@@ -34,6 +45,30 @@ pub struct Slot {
     registry: Arc<Registry>,
     threads: Threads,
     clock: Clock,
+    peers: Option<Peers>,
+}
+
+/// A slot at a moment: whether a topology of several slots rests is seen by two looks at each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Nothing is under way in this slot, and nothing waits to leave it.
+    pub rests: bool,
+    /// Roots that are pending here.
+    pub pending: u64,
+    /// Changes with everything that has moved.
+    pub moved: u64,
+    /// What has crossed to other slots.
+    pub traffic: Traffic,
+}
+
+impl Look {
+    /// Whether a topology rested between two looks at all of its slots: nothing was under way in any, nor between them.
+    pub fn at_rest(before: &[Self], after: &[Self]) -> bool {
+        let rested = |looks: &[Self]| looks.iter().all(|look| look.rests && look.pending == 0);
+        let sent: u64 = after.iter().map(|look| look.traffic.parcels_sent).sum();
+        let received: u64 = after.iter().map(|look| look.traffic.parcels_received).sum();
+        rested(before) && before == after && sent == received
+    }
 }
 
 /// How a topology ended: what became of the tracked roots, and what held it up.
@@ -96,40 +131,53 @@ impl Monitor {
 }
 
 impl Slot {
-    /// Prepares all components, opens the spouts and lets them run.
+    /// Prepares all components, opens the spouts and lets them run: the whole topology, in this process.
     ///
     /// # Errors
     /// A component can't be prepared, or the system refuses a thread.
     pub async fn start(program: &Program, options: &Options) -> Result<Self, StartError> {
-        crate::panics::install();
-        let clock = options.epoch.map_or_else(Clock::system, Clock::starting_at);
-        let seed = match options.seed {
-            Some(seed) => seed,
-            None => getrandom::u64().map_err(StartError::NoRandomness)?,
-        };
-        let control = Arc::new(Control::new(options.feedback_limit));
-        let plan = Plan::new(&program.topology, if options.one_thread { 1 } else { options.cores });
-        let lanes = plan.lanes().len();
-        let (prepared, mut reports) = mpsc::channel(lanes.max(1));
-        let shared = (clock, control.clone(), prepared);
-        let (running, ends) = watch::channel(());
-        let (assembled, registry) = Assembler::new(program, options, &plan, shared, (seed, ends)).assemble()?;
-        let registry = Arc::new(registry);
-        let threads = if options.one_thread {
-            Threads::here(assembled)
-        } else {
-            Threads::spawn(assembled, options.cores, &registry, options.stuck_after, running)?
-        };
-        let slot = Self { control, registry, threads, clock };
-        for _ in 0..lanes {
-            let report = reports.recv().await.unwrap_or(Err(StartError::LaneEnded));
-            if let Err(error) = report {
-                slot.control.set_phase(Phase::Stopping);
-                return Err(error);
-            }
+        let topology = &program.topology;
+        let plan = Plan::new(topology, if options.one_thread { 1 } else { options.cores });
+        let local = local_edges(topology, None).into();
+        let seed = seed_of(options)?;
+        let making = Making::new(program, options, &plan, local, Life::alone(seed));
+        let (registry, threads) = making.run(options).await?;
+        Ok(Self { control: making.control, registry, threads, clock: making.clock, peers: None })
+    }
+
+    /// As [`start`](Self::start), but runs only the executors that this slot has, and reaches the others in their slots. Others reach this
+    /// one by its [`acceptor`](Self::acceptor).
+    ///
+    /// # Errors
+    /// A component can't be prepared, or the system refuses a thread.
+    pub async fn join(program: &Program, options: &Options, membership: Membership) -> Result<Self, StartError> {
+        let (topology, placement) = (&program.topology, &membership.placement);
+        let local: Arc<[bool]> = local_edges(topology, Some(placement)).into();
+        let executors = placement.slots.get(&membership.own).map(|peer| peer.executors.clone()).unwrap_or_default();
+        let cores = if options.one_thread { 1 } else { options.cores };
+        let plan = Plan::for_slot(topology, cores, &executors, &local);
+        let Membership { own, incarnation, .. } = &membership;
+        let life = Life::among_others(seed_of(options)?, own, *incarnation, placement.version);
+        let making = Making::new(program, options, &plan, local, life);
+        let (registry, threads) = making.run(options).await?;
+        let Making { clock, control, signpost, lanes, .. } = making;
+        let shared = (control.clone(), signpost);
+        let common = Common::new(topology.clone(), options.bound, clock, shared, lanes, membership.fence());
+        let peers = Peers::meet(Arc::new(common), membership.transport);
+        Ok(Self { control, registry, threads, clock, peers: Some(peers) })
+    }
+
+    /// What lets other slots of the topology in: for the transport. None in a slot that is alone.
+    pub fn acceptor(&self) -> Option<Arc<dyn Acceptor>> {
+        self.peers.as_ref().map(Peers::door)
+    }
+
+    /// Takes a newer placement, or one of the same version that knows more of addresses and lives.
+    pub fn apply(&self, placement: Placement) {
+        let Some(peers) = &self.peers else { return };
+        if peers.common.teach(|fence| fence.learn(placement)) {
+            peers.look_again();
         }
-        slot.control.set_phase(Phase::Active);
-        Ok(slot)
     }
 
     /// Where each bolt's batches are handed over within a lane, on so many cores: the chained components.
@@ -147,6 +195,30 @@ impl Slot {
     /// Has spouts pause; what is in flight goes on.
     pub fn deactivate(&self) {
         self.control.set_phase(Phase::Inactive);
+    }
+
+    /// Ends all spouts here; what is in flight goes on. In a topology of several slots this comes first in all of them, then all rest, and
+    /// then they are [drained](Self::drain).
+    pub fn end_spouts(&self) {
+        self.control.set_phase(Phase::Draining);
+    }
+
+    /// Looks whether the slot rests.
+    pub fn look(&self) -> Look {
+        let traffic = self.traffic();
+        let moved = self.moved();
+        Look { rests: moved.is_some(), pending: self.registry.pending(), moved: moved.unwrap_or_default(), traffic }
+    }
+
+    /// What has crossed to other slots, and come from them.
+    pub fn traffic(&self) -> Traffic {
+        self.peers.as_ref().map(|peers| peers.common.counts.read()).unwrap_or_default()
+    }
+
+    /// A number that changes with everything that moves; none while something is under way.
+    fn moved(&self) -> Option<u64> {
+        let outside = self.peers.as_ref().map_or(Some(0), |peers| peers.common.rest())?;
+        Some(self.registry.rest()?.wrapping_add(outside))
     }
 
     /// All figures as they are now.
@@ -187,7 +259,7 @@ impl Slot {
         const LOOK: Duration = Duration::from_millis(1);
         let mut before = None;
         loop {
-            let now = self.registry.rest().filter(|_| self.registry.pending() == 0);
+            let now = self.moved().filter(|_| self.registry.pending() == 0);
             if now.is_some() && now == before {
                 return;
             }
@@ -213,6 +285,7 @@ impl Slot {
         self.control.set_phase(Phase::Stopping);
         // Nobody waits for a receiver that hangs.
         self.registry.close();
+        self.peers.iter_mut().for_each(Peers::end);
         let mut ended = self.threads.end(GRACE).await;
         // Once nothing is in flight, a spout that blocks in `next` is left to the process's end; a bolt may need time to clean up.
         if !ended && finished && !self.registry.running_bolts().is_empty() {
@@ -237,5 +310,62 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.control.set_phase(Phase::Stopping);
         self.registry.close();
+        self.peers.iter_mut().for_each(Peers::end);
+    }
+}
+
+/// What a random seed is made of where none is given.
+fn seed_of(options: &Options) -> Result<u64, StartError> {
+    options.seed.map_or_else(|| getrandom::u64().map_err(StartError::NoRandomness), Ok)
+}
+
+/// A slot that is being made.
+struct Making {
+    clock: Clock,
+    control: Arc<Control>,
+    signpost: Arc<Signpost>,
+    lanes: Lanes,
+    assembler: Assembler,
+}
+
+impl Making {
+    fn new(program: &Program, options: &Options, plan: &Plan, local: Arc<[bool]>, life: Life) -> Self {
+        crate::panics::install();
+        let clock = options.epoch.map_or_else(Clock::system, Clock::starting_at);
+        let control = Arc::new(Control::new(options.feedback_limit));
+        let topology = &program.topology;
+        let mut lanes = Lanes::default();
+        lanes.add(topology, plan, &local, options.bound);
+        let signpost = Arc::new(Signpost::new(lanes.ways(topology, local, lanes.ledgers())));
+        let assembler = Assembler::new(program, options, clock, control.clone(), signpost.clone(), life);
+        Self { clock, control, signpost, lanes, assembler }
+    }
+
+    /// Makes all lanes and their threads, and lets them run once all are ready.
+    async fn run(&self, options: &Options) -> Result<(Arc<Registry>, Threads), StartError> {
+        let made: Vec<_> = self.lanes.iter().cloned().collect();
+        let (prepared, mut reports) = mpsc::channel(made.len().max(1));
+        let (running, ends) = watch::channel(());
+        let registry = Arc::new(self.assembler.registry());
+        let mut assembled = Vec::new();
+        for (lane, entry) in self.assembler.assemble(&made, &Starting { prepared, running: ends })? {
+            registry.add(entry);
+            assembled.push(lane);
+        }
+        let threads = if options.one_thread {
+            Threads::here(assembled)
+        } else {
+            Threads::spawn(assembled, options.cores, &registry, options.stuck_after, running)?
+        };
+        for _ in 0..made.len() {
+            let report = reports.recv().await.unwrap_or(Err(StartError::LaneEnded));
+            if let Err(error) = report {
+                self.control.set_phase(Phase::Stopping);
+                registry.close();
+                return Err(error);
+            }
+        }
+        self.control.set_phase(Phase::Active);
+        Ok((registry, threads))
     }
 }

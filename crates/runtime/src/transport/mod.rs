@@ -7,6 +7,7 @@
 //! runtime to decide who is let in ([`Acceptor`]).
 
 pub mod grpc;
+pub mod memory;
 
 use std::sync::Arc;
 
@@ -177,6 +178,9 @@ pub trait Outbound: Send + 'static {
     fn unsendable(&mut self) -> Vec<(usize, Unsendable)> {
         Vec::new()
     }
+    /// What a row costs the lane there, in nanoseconds, as [`Inbound::row_cost_ns`] said last; 0 while that is unknown. Shuffles deal a busy
+    /// receiver less by it.
+    fn row_cost_ns(&self) -> u32;
 }
 
 /// Decides who is let in. The runtime's; transports call it.
@@ -204,4 +208,7 @@ pub trait Inbound: Send + 'static {
     /// # Errors
     /// The parcel is refused, and the channel with it: the transport ends it.
     fn deliver(&mut self, parcel: Incoming) -> BoxFuture<'_, Result<(), Refusal>>;
+
+    /// What a row costs the lane, in nanoseconds; 0 while that is unknown. To be told to the sender when it has changed by much.
+    fn row_cost_ns(&self) -> u32;
 }

@@ -1,0 +1,13 @@
+//! A topology in several slots: what it promises, held with real threads and an in-memory network between the slots.
+
+// Shared with the tests of one slot; not all of it is used by both.
+#[allow(dead_code)]
+#[path = "../common/mod.rs"]
+mod common;
+
+mod cluster;
+mod flow;
+mod losses;
+mod marks;
+mod pressure;
+mod random;
