@@ -178,6 +178,7 @@ pub trait Outbound: Send + 'static {
     fn unsendable(&mut self) -> Vec<(usize, Unsendable)> {
         Vec::new()
     }
+
     /// What a row costs the lane there, in nanoseconds, as [`Inbound::row_cost_ns`] said last; 0 while that is unknown. Shuffles deal a busy
     /// receiver less by it.
     fn row_cost_ns(&self) -> u32;
