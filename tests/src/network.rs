@@ -69,7 +69,7 @@ struct Way {
 pub struct Network {
     rules: watch::Sender<Rules>,
     addresses: Vec<SocketAddr>,
-    _proxies: JoinSet<()>,
+    proxies: JoinSet<()>,
 }
 
 impl Network {
@@ -78,14 +78,42 @@ impl Network {
     /// # Errors
     /// If a port can't be had.
     pub async fn new(masters: usize) -> io::Result<Self> {
-        let (rules, seen) = watch::channel(Rules::default());
-        let (mut addresses, mut proxies) = (Vec::new(), JoinSet::new());
-        for to in 0..masters {
-            let listener = TcpListener::bind("127.0.0.1:0").await?;
-            addresses.push(listener.local_addr()?);
-            proxies.spawn(accept(listener, to, seen.clone()));
+        let (rules, _) = watch::channel(Rules::default());
+        let mut network = Self { rules, addresses: Vec::new(), proxies: JoinSet::new() };
+        for _ in 0..masters {
+            network.add().await?;
         }
-        Ok(Self { rules, addresses, _proxies: proxies })
+        Ok(network)
+    }
+
+    /// One more proxy, for one more master; returns its number.
+    ///
+    /// # Errors
+    /// If a port can't be had.
+    pub async fn add(&mut self) -> io::Result<usize> {
+        let (to, listener) = (self.addresses.len(), TcpListener::bind("127.0.0.1:0").await?);
+        self.addresses.push(listener.local_addr()?);
+        self.proxies.spawn(accept(listener, to, self.rules.subscribe()));
+        Ok(to)
+    }
+
+    /// Addresses for so many masters to listen at themselves: nothing can be broken, and nothing is in the way.
+    ///
+    /// # Errors
+    /// If a port can't be had.
+    pub async fn direct(masters: usize) -> io::Result<Self> {
+        let mut listeners = Vec::new();
+        for _ in 0..masters {
+            listeners.push(TcpListener::bind("127.0.0.1:0").await?);
+        }
+        // All at once, so that no two are the same; they are free again when this returns.
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+        Ok(Self { rules: watch::channel(Rules::default()).0, addresses, proxies: JoinSet::new() })
+    }
+
+    /// Whether masters listen at their addresses themselves.
+    pub fn is_direct(&self) -> bool {
+        self.proxies.is_empty()
     }
 
     /// Where a master is reached.

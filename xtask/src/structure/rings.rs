@@ -28,13 +28,15 @@ const RINGS: [(&str, u8); 20] = [
 ];
 
 /// Edges within one ring that the design has.
-const SIDEWAYS: [(&str, &str); 3] = [
+const SIDEWAYS: [(&str, &str); 4] = [
     // The conversions between wire types and the vocabulary live with the wire types.
     ("squall-proto", "squall-types"),
     // The master's daemon is what hosts its Raft.
     ("squall-master", "squall-raft"),
     // The binary runs topologies through the SDK.
     ("squall-cli", "squall"),
+    // Masters are measured as they are tested: as processes.
+    ("squall-benches", "squall-tests"),
 ];
 
 /// Edges that go down and are wrong all the same: wire types stay at the edges, so the cores never see them.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use squall_master::certs::{Client, DefaultTimeProvider, Material, Server};
 use squall_master::config::{self, Effective, Layers, LogFormat, LogLevel, MasterConfig, SETTINGS};
@@ -103,6 +104,7 @@ pub fn up(args: &DaemonArgs, output: Output) -> Result<ExitCode, CliError> {
 
 fn run(config: MasterConfig, output: Output) -> Result<ExitCode, CliError> {
     log(&config);
+    allow_files();
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
     }
@@ -111,6 +113,15 @@ fn run(config: MasterConfig, output: Output) -> Result<ExitCode, CliError> {
     let ended = runtime.block_on(serve(config, output));
     runtime.shutdown_timeout(LAST_WORDS);
     ended
+}
+
+/// Each worker and each client is a connection, and so a file: the process takes as many as the system lets it have.
+fn allow_files() {
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, files) {
+        tracing::warn!("the limit of open files can't be raised: {error}");
+    }
 }
 
 struct Up {
