@@ -198,9 +198,12 @@ fn masters() -> [Bench; 5] {
             .lower("p99_ms", "ms", most(50.0), most(20.0))
             .told("masters_cores", "cores, all three")
             .told("clients_cores", "cores"),
-        Bench::new("masters-idle", 20.0, masters::idle::run)
-            .lower("rss_mb", "MB", most(40.0), most(20.0))
-            .lower("cpu_percent", "% of a core", most(0.5), most(0.2)),
+        Bench::new("masters-idle", 20.0, masters::idle::run).lower("rss_mb", "MB", most(40.0), most(20.0)).lower(
+            "cpu_percent",
+            "% of a core",
+            most(0.5),
+            most(0.2),
+        ),
         Bench::new("masters-start", 0.0, masters::start::run)
             .lower("ready_ms", "ms", most(1_000.0), most(300.0))
             .told("most_ms", "ms")

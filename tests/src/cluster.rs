@@ -268,7 +268,9 @@ impl Cluster {
         let lagging = |it: &Master| !it.alive || it.lag > 0 || it.role() == MasterRole::Learner;
         let names: BTreeSet<_> = answer.masters.iter().map(|it| it.name.clone()).collect();
         match answer.masters.iter().find(|it| lagging(it)) {
-            _ if names != members.iter().map(|it| Self::name(*it)).collect() => Err(format!("the members are {names:?}")),
+            _ if names != members.iter().map(|it| Self::name(*it)).collect() => {
+                Err(format!("the members are {names:?}"))
+            }
             Some(lagging) => Err(format!("{} is behind: {lagging:?}", lagging.name)),
             None => Ok(()),
         }

@@ -55,12 +55,7 @@ impl Load {
     }
 }
 
-async fn client(
-    mut callers: Vec<Caller>,
-    number: usize,
-    mut goes: watch::Receiver<bool>,
-    decided: Arc<AtomicU64>,
-) {
+async fn client(mut callers: Vec<Caller>, number: usize, mut goes: watch::Receiver<bool>, decided: Arc<AtomicU64>) {
     let (name, mut at) = (topology(CLIENTS + number), number);
     for active in [false, true].into_iter().cycle() {
         while callers[at % MASTERS].set(&name, active).await.is_err() {

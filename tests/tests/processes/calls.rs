@@ -43,7 +43,9 @@ impl At {
             package_size: package.len() as u64,
             ..submission(&self.topology(), 1, mutation())
         };
-        let plan = v1::PlanRequest { what: Some(v1::plan_request::What::Submit(v1::SubmitHeader { mutation: None, ..header.clone() })) };
+        let plan = v1::PlanRequest {
+            what: Some(v1::plan_request::What::Submit(v1::SubmitHeader { mutation: None, ..header.clone() })),
+        };
         let plan = self.topologies.plan(plan).await.unwrap().into_inner();
         assert!(plan.revision > 0 && !plan.unplaced.is_empty(), "there is no worker: {plan:?}");
         let chunks = package.chunks(1 << 20).map(|chunk| v1::submit_request::Part::Chunk(chunk.to_vec().into()));
@@ -71,7 +73,8 @@ impl At {
         }
         let activate = v1::ActivateRequest { mutation: mutation(), name: name.clone() };
         self.topologies.activate(activate).await.unwrap();
-        let rebalance = v1::RebalanceRequest { mutation: mutation(), name: name.clone(), max_slots: Some(2), ..Default::default() };
+        let rebalance =
+            v1::RebalanceRequest { mutation: mutation(), name: name.clone(), max_slots: Some(2), ..Default::default() };
         self.topologies.rebalance(rebalance).await.unwrap();
         let update = v1::SubmitHeader {
             options: Some(v1::SubmitOptions { update: true, ..Default::default() }),
@@ -126,7 +129,10 @@ impl At {
         self.cluster.drain(drain).await.unwrap();
         self.cluster.undrain(v1::UndrainRequest { mutation: mutation(), worker: name.clone() }).await.unwrap();
         let goodbye = self.cluster.workers(v1::WorkersRequest {}).await.unwrap().into_inner();
-        assert!(goodbye.workers.iter().any(|it| it.name == name && it.state() == v1::WorkerState::Alive), "{goodbye:?}");
+        assert!(
+            goodbye.workers.iter().any(|it| it.name == name && it.state() == v1::WorkerState::Alive),
+            "{goodbye:?}"
+        );
     }
 
     async fn administers(&mut self) {

@@ -15,7 +15,8 @@ async fn a_leader_without_a_majority_changes_nothing_and_says_that_it_is_stale()
     let leader = cluster.leader_of(&[0, 1, 2]).await;
     cluster.network().between(&[leader], Line::Cut);
     cluster.leader_of(&others(&cluster, leader)).await;
-    let submitted = client_of(&cluster, leader, Duration::from_secs(3)).ask("lost", &Request::Submit { slots: 1 }).await;
+    let submitted =
+        client_of(&cluster, leader, Duration::from_secs(3)).ask("lost", &Request::Submit { slots: 1 }).await;
     assert!(matches!(submitted, Asked::Unknown), "{submitted:?}");
     let stale = || async {
         let answer = cluster.masters(leader).await?;
