@@ -67,7 +67,7 @@ impl Cluster {
         cluster
     }
 
-    /// Starts one more master, on an empty disk, and returns its number. It is in nobody's list.
+    /// Starts one more master, on an empty disk, and returns its number. It is in nobody's list but its own.
     ///
     /// # Panics
     /// If it doesn't listen.
@@ -285,7 +285,8 @@ impl Cluster {
     }
 
     fn command(&self, master: usize) -> Command {
-        let listed: Vec<_> = (0..self.founders).map(|it| self.network.address(it).to_string()).collect();
+        let later = Some(master).filter(|it| *it >= self.founders);
+        let listed = (0..self.founders).chain(later).map(|it| self.network.address(it).to_string());
         let listen = if self.network.is_direct() { self.network.address(master) } else { ([127, 0, 0, 1], 0).into() };
         let mut command = Command::new(&self.binary);
         command.arg("master").current_dir(self.dir.path());
@@ -295,7 +296,7 @@ impl Cluster {
         command.env("SQUALL_NAME", Self::name(master));
         command.env("SQUALL_LISTEN", listen.to_string());
         command.env("SQUALL_ADVERTISE", self.network.address(master).to_string());
-        command.env("SQUALL_MASTERS", listed.join(","));
+        command.env("SQUALL_MASTERS", listed.collect::<Vec<_>>().join(","));
         command.env("SQUALL_DATA_DIR", self.data_dir(master));
         command.env("SQUALL_HTTP_LISTEN", "");
         command

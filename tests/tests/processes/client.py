@@ -8,7 +8,7 @@ import time
 import uuid
 
 import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
 from squall.v1 import (
     blobs_pb2,
     blobs_pb2_grpc,
@@ -37,7 +37,7 @@ def description(name):
 def status_class():
     """google.rpc.Status, which carries an error's details, as gRPC defines it."""
     file = descriptor_pb2.FileDescriptorProto(name="google/rpc/status.proto", package="google.rpc", syntax="proto3")
-    file.dependency.append("google/protobuf/any.proto")
+    file.dependency.append(any_pb2.DESCRIPTOR.name)
     message = file.message_type.add(name="Status")
     field = descriptor_pb2.FieldDescriptorProto
     message.field.add(name="code", number=1, type=field.TYPE_INT32, label=field.LABEL_OPTIONAL)
@@ -121,8 +121,8 @@ def main(addresses):
     assert [it.name for it in listed.topologies] == ["words"], listed
 
     events = cluster.Watch(cluster_pb2.WatchRequest(from_revision=1, subjects=["topology words"]), **limit)
-    kinds = [next(events).kind for _ in range(3)]
-    assert kinds == ["topology-submitted", "topology-deactivated", "topology-activated"], kinds
+    kinds = [next(events).kind for _ in range(4)]
+    assert kinds == ["topology-submitted", "topology-assigned", "topology-deactivated", "topology-activated"], kinds
     from_now = cluster.Watch(cluster_pb2.WatchRequest(from_revision=activated.revision + 1), **limit)
 
     killed = topologies[2].Kill(topologies_pb2.KillRequest(mutation=mutation(), name="words", wait_ms=0), **limit)

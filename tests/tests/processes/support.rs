@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use squall_proto::v1::Mutation;
 use squall_tests::Cluster;
-use squall_tests::client::{Asked, Client, Refused};
+use squall_tests::client::{Asked, Client};
 use squall_tests::cluster::{SOON, now};
 use squall_tests::linear::{Answer, Request};
 use squall_tests::{Rng, until};
