@@ -5,8 +5,9 @@ use squall_proto::v1::blobs_client::BlobsClient;
 use squall_proto::v1::cluster_client::ClusterClient;
 use squall_proto::v1::topologies_client::TopologiesClient;
 use squall_proto::v1::{self, Mutation};
-use squall_tests::Cluster;
 use squall_tests::client::submission;
+use squall_tests::cluster::SOON;
+use squall_tests::{Cluster, until};
 use tonic::transport::Channel;
 
 use crate::support::mutation;
@@ -53,12 +54,7 @@ impl At {
         let parts: Vec<_> = parts.map(|part| v1::SubmitRequest { part: Some(part) }).collect();
         let submitted = self.topologies.submit(tokio_stream::iter(parts)).await.unwrap().into_inner();
         assert_eq!((submitted.name, submitted.version), (self.topology(), 1));
-        let mut fetched = self.blobs.get(v1::GetBlobRequest { id: id.clone(), offset: 0 }).await.unwrap().into_inner();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = fetched.message().await.unwrap() {
-            bytes.extend_from_slice(&chunk.data);
-        }
-        assert_eq!(bytes, package);
+        assert_eq!(self.fetches(&id).await.unwrap(), package);
         let blobs = self.blobs.list(v1::ListBlobsRequest {}).await.unwrap().into_inner().blobs;
         assert!(blobs.iter().any(|blob| blob.id == id && !blob.used_by.is_empty()), "{blobs:?}");
     }
@@ -151,6 +147,21 @@ impl At {
         let kill = v1::KillRequest { mutation: mutation(), name: self.topology(), wait_ms: Some(0) };
         self.topologies.kill(kill).await.unwrap();
     }
+
+    /// Which masters have a package, as the index says.
+    async fn holders(&mut self, id: &str) -> Vec<String> {
+        let blobs = self.blobs.list(v1::ListBlobsRequest {}).await.unwrap().into_inner().blobs;
+        blobs.into_iter().find(|blob| blob.id == id).map(|blob| blob.masters).unwrap_or_default()
+    }
+
+    async fn fetches(&mut self, id: &str) -> Result<Vec<u8>, tonic::Status> {
+        let request = v1::GetBlobRequest { id: id.to_owned(), offset: 0 };
+        let (mut chunks, mut bytes) = (self.blobs.get(request).await?.into_inner(), Vec::new());
+        while let Some(chunk) = chunks.message().await? {
+            bytes.extend_from_slice(&chunk.data);
+        }
+        Ok(bytes)
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -170,4 +181,32 @@ async fn any_master_takes_any_call() {
         at.carries_a_worker().await;
         at.administers().await;
     }
+}
+
+/// All files below a folder.
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_lacks_a_package_gives_it_from_another_one_s_disk() {
+    let cluster = Cluster::start(3).await;
+    let package = vec![7; 3 << 20];
+    let id = hex(&Sha256::digest(&package));
+    At::new(&cluster, 0).submits(&package).await;
+    let all = || async {
+        let holders = At::new(&cluster, 0).holders(&id).await;
+        if holders.len() == 3 { Ok(()) } else { Err(format!("{holders:?} have it")) }
+    };
+    until("the package on all disks", SOON, all).await;
+    let kept: Vec<_> =
+        files(&cluster.data_dir(1)).into_iter().filter(|it| it.to_string_lossy().contains(&id)).collect();
+    assert!(!kept.is_empty(), "where is it?");
+    kept.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+    let mut at = At::new(&cluster, 1);
+    assert_eq!(at.fetches(&id).await.unwrap(), package);
+    // What no master has is refused at once, and not looked for in a circle.
+    let unknown = at.fetches(&hex(&[7; 32])).await.unwrap_err();
+    assert_eq!(unknown.code(), tonic::Code::NotFound, "{unknown:?}");
 }
