@@ -191,7 +191,7 @@ fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_that_lacks_a_package_gives_it_from_another_one_s_disk() {
-    let cluster = Cluster::start(3).await;
+    let mut cluster = Cluster::start(3).await;
     let package = vec![7; 3 << 20];
     let id = hex(&Sha256::digest(&package));
     At::new(&cluster, 0).submits(&package).await;
@@ -203,7 +203,10 @@ async fn a_master_that_lacks_a_package_gives_it_from_another_one_s_disk() {
     let kept: Vec<_> =
         files(&cluster.data_dir(1)).into_iter().filter(|it| it.to_string_lossy().contains(&id)).collect();
     assert!(!kept.is_empty(), "where is it?");
+    cluster.kill(1);
     kept.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+    cluster.run(1).await;
+    cluster.formed().await;
     let mut at = At::new(&cluster, 1);
     assert_eq!(at.fetches(&id).await.unwrap(), package);
     // What no master has is refused at once, and not looked for in a circle.
