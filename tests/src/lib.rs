@@ -17,7 +17,7 @@ mod sockets;
 mod until;
 pub mod workload;
 
-pub use binary::{squall, squall_release};
+pub use binary::squall;
 pub use cluster::Cluster;
 pub use daemon::Daemon;
 pub use network::{Line, Network};

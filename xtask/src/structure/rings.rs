@@ -29,7 +29,7 @@ const RINGS: [(&str, u8); 21] = [
 ];
 
 /// Edges within one ring that the design has.
-const SIDEWAYS: [(&str, &str); 5] = [
+const SIDEWAYS: [(&str, &str); 6] = [
     // The conversions between wire types and the vocabulary live with the wire types.
     ("squall-proto", "squall-types"),
     // The master's daemon is what hosts its Raft.
@@ -39,6 +39,8 @@ const SIDEWAYS: [(&str, &str); 5] = [
     ("squall-worker", "squall-daemon"),
     // The binary runs topologies through the SDK.
     ("squall-cli", "squall"),
+    // Masters are measured as they are tested: as processes.
+    ("squall-benches", "squall-tests"),
 ];
 
 /// Edges that go down and are wrong all the same: wire types stay at the edges, so the cores never see them.

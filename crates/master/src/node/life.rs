@@ -143,10 +143,10 @@ impl Life {
     async fn search(&mut self) -> Found {
         let (_, none) = mpsc::channel(1);
         let offers = std::mem::replace(&mut self.offered, none);
-        let Myself { id, name, address, listed } = (*self.me).clone();
+        let Myself { id, address, listed, .. } = (*self.me).clone();
         let search = Search {
             me: &self.me,
-            formation: Formation::new(id, name, address, listed),
+            formation: Formation::new(id, address, listed),
             peers: &self.peers,
             offers,
             readiness: &self.readiness,

@@ -191,8 +191,10 @@ impl Node {
     pub async fn shutdown(self) -> Result<(), NodeError> {
         if let Some(core) = self.formed.get() {
             let handed_over = core.log.clone().shutdown();
-            if tokio::time::timeout(FAREWELL, handed_over).await.is_err() {
-                tracing::warn!("the log did not stop in time");
+            match tokio::time::timeout(FAREWELL, handed_over).await {
+                Ok(Some(next)) => tracing::info!("this master has handed leadership over to {}", called(core, next)),
+                Ok(None) => {}
+                Err(_) => tracing::warn!("the log did not stop in time"),
             }
         }
         self.stop.cancel();
@@ -211,6 +213,10 @@ impl Node {
     pub async fn ended(self) -> Result<(), NodeError> {
         self.supervisor.await.unwrap_or_else(|error| Err(NodeError::part("the supervisor", Err(error))))
     }
+}
+
+fn called(core: &Core, master: RaftId) -> String {
+    core.read().members().get(&master).map_or_else(|| master.to_string(), |it| it.seat.name.to_string())
 }
 
 fn myself(config: &MasterConfig, address: SocketAddr, name: &MasterName, id: RaftId) -> Myself {

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use squall_daemon::config::{self, Configured, Layers, Log, LogFormat, LogLevel};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -54,11 +55,21 @@ fn load<C: Configured>(args: &DaemonArgs<C>) -> Result<C, CliError> {
 
 /// Runs a daemon to its end.
 fn on_threads(work: impl Future<Output = Result<ExitCode, CliError>>) -> Result<ExitCode, CliError> {
+    allow_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|source| CliError::System { what: "threads", source })?;
     let ended = runtime.block_on(work);
     runtime.shutdown_timeout(LAST_WORDS);
     ended
+}
+
+/// Each worker and each client is a connection, and so a file: the process takes as many as the system lets it have.
+fn allow_files() {
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, files) {
+        tracing::warn!("the limit of open files can't be raised: {error}");
+    }
 }
 
 fn log(log: &Log) {
