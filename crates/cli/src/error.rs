@@ -125,13 +125,24 @@ pub enum CliError {
     /// A file of a certificate is there already.
     #[error("{} is there already, and is never replaced", .0.display())]
     CertExists(PathBuf),
+    /// A file that is to be made is there already.
+    #[error("{} is there already, and is never replaced", .0.display())]
+    Exists(PathBuf),
+    /// Several packages begin with what was given as an id, or none does.
+    #[error("{found} packages have an id that begins with {given:?}")]
+    NotOnePackage {
+        /// What was given.
+        given: String,
+        /// How many there are.
+        found: usize,
+    },
     /// It didn't come in time.
-    #[error("{what} within {within}")]
+    #[error("{what}, after {waited}")]
     NotYet {
         /// What isn't so yet.
         what: String,
         /// How long it was waited for.
-        within: String,
+        waited: String,
         /// What to do next.
         next: String,
     },
@@ -199,6 +210,8 @@ impl CliError {
             | Self::NotDescribed { .. }
             | Self::File { .. }
             | Self::CertExists(_)
+            | Self::Exists(_)
+            | Self::NotOnePackage { .. }
             | Self::NoStdout(_)
             | Self::System { .. } => Exit::Failed,
         }
@@ -233,7 +246,8 @@ impl CliError {
             Self::TimedOut { .. } => codes::TIMED_OUT,
             Self::NotAMaster { .. } => codes::NOT_A_MASTER,
             Self::NotDescribed { .. } => codes::NOT_DESCRIBED,
-            Self::File { .. } => codes::COMMAND_FILE,
+            Self::File { .. } | Self::Exists(_) => codes::COMMAND_FILE,
+            Self::NotOnePackage { .. } => codes::NOT_ONE_PACKAGE,
             Self::NotYet { .. } => codes::NOT_YET,
             Self::NoSuchCode(_) => codes::NO_SUCH_CODE,
             Self::NoStdout(_) => codes::NO_STDOUT,
@@ -263,6 +277,8 @@ impl CliError {
             }
             Self::NotDescribed { .. } => "give the binary of a topology: a program that calls squall::main".to_owned(),
             Self::File { .. } => "check the name, who may use it, and the room on that disk".to_owned(),
+            Self::Exists(_) => "name another file, or remove that one yourself".to_owned(),
+            Self::NotOnePackage { .. } => "`squall -o wide blobs list` has the ids; give more digits of one".to_owned(),
             Self::NotYet { next, .. } => next.clone(),
             Self::NoSuchCode(_) => "`squall explain` lists all codes".to_owned(),
             Self::NoStdout(_) => "look at where stdout leads to: a full disk, a closed pipe".to_owned(),

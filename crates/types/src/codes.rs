@@ -297,4 +297,6 @@ codes! {
     NOT_A_MASTER = Code::new(7009);
     /// The system refuses what a command needs.
     COMMAND_SYSTEM = Code::new(7010);
+    /// What was given as a package's id is that of none, or of several.
+    NOT_ONE_PACKAGE = Code::new(7011);
 }

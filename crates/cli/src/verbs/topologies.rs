@@ -214,7 +214,7 @@ pub async fn activate(args: &ChangeArgs, session: &mut Session) -> Result<ExitCo
         async move { TopologiesClient::new(link).activate(request).await }
     };
     let applied = session.client.change(call).await?;
-    wait::placed(session, &args.wait, &args.name, v1::TopologyState::Active).await?;
+    wait::placed(session, &args.wait, &args.name, Some(v1::TopologyState::Active)).await?;
     session.show(&Done::new(format!("{} is active", args.name), Some(applied)))
 }
 
@@ -226,7 +226,7 @@ pub async fn deactivate(args: &ChangeArgs, session: &mut Session) -> Result<Exit
         async move { TopologiesClient::new(link).deactivate(request).await }
     };
     let applied = session.client.change(call).await?;
-    wait::placed(session, &args.wait, &args.name, v1::TopologyState::Inactive).await?;
+    wait::placed(session, &args.wait, &args.name, Some(v1::TopologyState::Inactive)).await?;
     session.show(&Done::new(format!("{} is inactive", args.name), Some(applied)))
 }
 
@@ -252,9 +252,7 @@ pub async fn rebalance(args: &RebalanceArgs, session: &mut Session) -> Result<Ex
         async move { TopologiesClient::new(link).rebalance(request).await }
     };
     let answer = session.client.change(call).await?;
-    if args.wait.wait {
-        wait::placed(session, &args.wait, &args.name, v1::TopologyState::Active).await?;
-    }
+    wait::placed(session, &args.wait, &args.name, None).await?;
     session.show(&Rebalanced(format!("{} is rebalanced", args.name), answer))
 }
 
@@ -342,6 +340,6 @@ pub async fn rollback(args: &RollbackArgs, session: &mut Session) -> Result<Exit
         async move { TopologiesClient::new(link).rollback(request).await }
     };
     let answer = session.client.change(call).await?;
-    wait::placed(session, &args.wait, name, v1::TopologyState::Active).await?;
+    wait::placed(session, &args.wait, name, None).await?;
     session.show(&Submitted(answer))
 }

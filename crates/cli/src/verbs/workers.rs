@@ -108,7 +108,8 @@ async fn empty(session: &mut Session, args: &DrainArgs) -> Result<(), CliError> 
         let workers = ask(&mut **cell.lock().await).await?.workers;
         let left = workers.iter().find(|worker| worker.name == args.worker).map_or(0, |worker| worker.executors);
         let what = format!("{} still has {left} executors", args.worker);
-        Ok((left > 0).then(|| Missing { what, next: "`squall status` says what can't be placed elsewhere".to_owned() }))
+        let next = "`squall status` says what can't be placed elsewhere".to_owned();
+        Ok((left > 0).then_some(Missing { what, next, ever: true }))
     })
     .await
 }
