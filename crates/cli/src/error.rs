@@ -129,7 +129,7 @@ pub enum CliError {
     #[error("{} is there already, and is never replaced", .0.display())]
     Exists(PathBuf),
     /// Several packages begin with what was given as an id, or none does.
-    #[error("{found} packages have an id that begins with {given:?}")]
+    #[error("{} an id that begins with {given:?}", Several(*.found))]
     NotOnePackage {
         /// What was given.
         given: String,
@@ -137,12 +137,10 @@ pub enum CliError {
         found: usize,
     },
     /// It didn't come in time.
-    #[error("{what}, after {waited}")]
+    #[error("{what}")]
     NotYet {
         /// What isn't so yet.
         what: String,
-        /// How long it was waited for.
-        waited: String,
         /// What to do next.
         next: String,
     },
@@ -160,6 +158,18 @@ pub enum CliError {
         /// What it said.
         source: io::Error,
     },
+}
+
+/// So many packages have something.
+struct Several(usize);
+
+impl std::fmt::Display for Several {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            0 => write!(f, "no package has"),
+            found => write!(f, "{found} packages have"),
+        }
+    }
 }
 
 /// A fault of TLS, boxed for its size, that isn't said twice.
@@ -194,7 +204,7 @@ impl CliError {
     /// What the process ends with.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Settings(_) | Self::NoSuchCode(_) => Exit::Usage,
+            Self::Config(_) | Self::Settings(_) | Self::Material(_) | Self::NoSuchCode(_) => Exit::Usage,
             Self::NoMaster { .. } | Self::TimedOut { .. } | Self::NotAMaster { .. } | Self::Tls { .. } => {
                 Exit::Unreachable
             }
@@ -205,7 +215,6 @@ impl CliError {
             },
             Self::Demo(_)
             | Self::Node(_)
-            | Self::Material(_)
             | Self::Cert(_)
             | Self::NotDescribed { .. }
             | Self::File { .. }
@@ -275,7 +284,7 @@ impl CliError {
             Self::NotAMaster { .. } => {
                 "look what listens there; masters speak gRPC on port 7400 unless told otherwise".to_owned()
             }
-            Self::NotDescribed { .. } => "give the binary of a topology: a program that calls squall::main".to_owned(),
+            Self::NotDescribed { .. } => "give the binary of a topology, a program that calls squall::main; --description takes a description alone".to_owned(),
             Self::File { .. } => "check the name, who may use it, and the room on that disk".to_owned(),
             Self::Exists(_) => "name another file, or remove that one yourself".to_owned(),
             Self::NotOnePackage { .. } => "`squall -o wide blobs list` has the ids; give more digits of one".to_owned(),
@@ -296,6 +305,8 @@ fn say(code: Code, error: &dyn Error, next: impl Into<String>) -> Said {
         causes.push(error.to_string());
         source = error.source();
     }
+    // The transport's own word, which says nothing.
+    causes.retain(|cause| cause != "transport error");
     causes.dedup();
     Said { code, what: error.to_string(), causes, next: next.into() }
 }

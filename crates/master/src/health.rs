@@ -76,7 +76,8 @@ impl Known<'_> {
                 missing_blobs: count(self.state.missing_blobs(*id).count()),
             }
         };
-        let masters = self.state.members().iter().map(master).collect();
+        let mut masters: Vec<_> = self.state.members().iter().map(master).collect();
+        masters.sort_by(|one, other| one.name.cmp(&other.name));
         v1::MastersResponse { masters, revision: self.state.revision().get(), stale: self.stale }
     }
 

@@ -6,7 +6,7 @@ mod words;
 use std::io::{self, Write as _};
 
 pub use table::Table;
-pub use words::{ago, bytes, health, master_role, role, size, slot, topology_state, utc, worker_state};
+pub use words::{ago, bytes, health, master_role, role, silence, size, slot, topology_state, utc, worker_state};
 
 use crate::client::Output;
 use crate::error::CliError;

@@ -34,7 +34,8 @@ pub fn worker_state(worker: &v1::Worker) -> String {
         Ok(v1::WorkerState::Unspecified) | Err(_) => "unknown",
     };
     let draining = v1::WorkerAdmin::try_from(worker.admin) == Ok(v1::WorkerAdmin::Draining);
-    format!("{state}{}", if draining { ", draining" } else { "" })
+    let quarantined = if worker.quarantined_until_ms > 0 { ", quarantined" } else { "" };
+    format!("{state}{}{quarantined}", if draining { ", draining" } else { "" })
 }
 
 /// A master's role, in a word.
@@ -67,12 +68,23 @@ pub fn ago(at: u64, now: UnixMillis) -> String {
     if at == 0 {
         return "-".to_owned();
     }
-    let seconds = now.since(UnixMillis::new(at)).as_secs();
+    lasting(now.since(UnixMillis::new(at)).as_secs())
+}
+
+fn lasting(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds}s"),
         60..3_600 => format!("{}m", seconds / 60),
         3_600..172_800 => format!("{}h", seconds / 3_600),
         _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// How long something has been silent: the first minute to a tenth of a second.
+pub fn silence(millis: u64) -> String {
+    match millis {
+        0..60_000 => format!("{}.{}s", millis / 1_000, millis % 1_000 / 100),
+        _ => lasting(millis / 1_000),
     }
 }
 
@@ -112,6 +124,7 @@ mod tests {
         for (before, text) in [(0, "0s"), (59, "59s"), (60, "1m"), (3_600, "1h"), (172_799, "47h"), (172_800, "2d")] {
             assert_eq!(ago(now.get() - before * 1_000, now), text);
         }
+        assert_eq!((silence(59_990), silence(60_000)), ("59.9s".to_owned(), "1m".to_owned()));
         assert_eq!((ago(0, now).as_str(), ago(now.get() + 9, now).as_str()), ("-", "0s"));
         for (bytes, text) in
             [(0, "0 B"), (1_023, "1023 B"), (1_536, "1.5 KiB"), (200 << 20, "200 MiB"), (5 << 40, "5.0 TiB")]

@@ -51,7 +51,8 @@ pub async fn run(args: &EventsArgs, session: &mut Session) -> Result<ExitCode, C
 /// Shows what there is up to a revision. Whether anybody still reads.
 async fn past(args: &EventsArgs, to: u64, session: &mut Session) -> Result<bool, CliError> {
     let from = args.from.map_or(From::Oldest, From::Revision);
-    if args.from.is_some_and(|from| from > to) {
+    // Before the first revision nothing has happened.
+    if to < args.from.unwrap_or(1) {
         return Ok(true);
     }
     let mut follow = Follow::new(from, Some(to), args.about.clone());

@@ -151,23 +151,16 @@ pub async fn submit(args: &SubmitArgs, session: &mut Session) -> Result<ExitCode
 struct Planned(v1::PlanResponse);
 
 impl View for Planned {
-    fn text(&self, wide: bool) -> String {
-        let mut heads = vec!["TOPOLOGY", "EXECUTOR", "FROM", "TO"];
-        if wide {
-            heads.push("REASON");
-        }
-        let mut table = Table::new(heads);
+    fn text(&self, _: bool) -> String {
+        let mut table = Table::new(["TOPOLOGY", "EXECUTOR", "FROM", "TO", "REASON"]);
         for it in &self.0.moves {
-            let mut cells = vec![
+            table.row([
                 it.topology.clone(),
                 named(&it.component, it.first_task, it.last_task),
                 slot(it.from.as_ref()),
                 slot(it.to.as_ref()),
-            ];
-            if wide {
-                cells.push(it.reason.clone());
-            }
-            table.row(cells);
+                it.reason.clone(),
+            ]);
         }
         table.text("nothing would move") + &unplaced(&self.0.unplaced) + &answer::concerns(&self.0.concerns)
     }

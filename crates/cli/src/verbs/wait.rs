@@ -33,8 +33,8 @@ pub async fn until<F: Future<Output = Result<Option<Missing>, CliError>>>(
     let start = Instant::now();
     while let Some(Missing { what, next, ever }) = look().await? {
         if !ever || start.elapsed() >= args.wait_timeout {
-            let waited = duration::format(start.elapsed().min(args.wait_timeout));
-            return Err(CliError::NotYet { what, waited, next });
+            let what = if ever { format!("{what}, after {}", duration::format(args.wait_timeout)) } else { what };
+            return Err(CliError::NotYet { what, next });
         }
         tokio::time::sleep(EVERY).await;
     }
@@ -70,19 +70,21 @@ pub async fn placed(
 }
 
 fn not_placed(name: &str, summary: Option<&v1::TopologySummary>, state: Option<v1::TopologyState>) -> Option<Missing> {
+    let who = || format!("`squall events --about 'topology {name}'` says who killed it");
     let Some(it) = summary else {
-        let next = format!("`squall events --about 'topology {name}'` says who killed it");
-        return Some(Missing { what: format!("{name} is gone, and won't be placed"), next, ever: false });
+        return Some(Missing { what: format!("{name} is gone"), next: who(), ever: false });
     };
-    let killed = it.state() == v1::TopologyState::Killed;
-    if !killed && state.is_none_or(|state| it.state() == state) && it.placed == it.executors {
+    if it.state() == v1::TopologyState::Killed {
+        return Some(Missing { what: format!("{name} has been killed"), next: who(), ever: false });
+    }
+    if state.is_none_or(|state| it.state() == state) && it.placed == it.executors {
         return None;
     }
     let is = topology_state(it.state);
     let wanted = state.filter(|state| *state != it.state());
     let wanted = wanted.map_or_else(String::new, |state| format!(", not {}", topology_state(state.into())));
     let what = format!("{name} is {is}{wanted}, with {} of {} executors placed", it.placed, it.executors);
-    Some(Missing { what, next: format!("`squall why {name}` says what is in the way"), ever: !killed })
+    Some(Missing { what, next: format!("`squall why {name}` says what is in the way"), ever: true })
 }
 
 /// Until a topology is gone.

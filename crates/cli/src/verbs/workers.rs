@@ -11,7 +11,7 @@ use super::answer::{self, Done};
 use super::wait::{Missing, WaitArgs, until};
 use crate::client::Client;
 use crate::error::CliError;
-use crate::output::{Table, View, utc, worker_state};
+use crate::output::{Table, View, silence, utc, worker_state};
 
 /// Which worker.
 #[derive(clap::Args)]
@@ -47,7 +47,7 @@ impl View for Workers {
                 it.executors.to_string(),
                 format!("{}/{}%", used.cpu_percent, all.cpu_percent),
                 format!("{}/{} MiB", used.memory_mib, all.memory_mib),
-                format!("{}.{}s", it.silent_ms / 1_000, it.silent_ms % 1_000 / 100),
+                silence(it.silent_ms),
             ];
             if wide {
                 cells.extend([it.zone.clone(), it.tags.join(","), it.address.clone(), it.incarnation.to_string()]);
@@ -66,7 +66,7 @@ impl View for Workers {
 fn worker(it: &v1::Worker) -> Value {
     let resources = |it: v1::Resources| json!({ "cpu_percent": it.cpu_percent, "memory_mib": it.memory_mib });
     json!({
-        "name": it.name, "state": worker_state(&v1::Worker { admin: 0, ..it.clone() }),
+        "name": it.name, "state": worker_state(&v1::Worker { admin: 0, quarantined_until_ms: 0, ..it.clone() }),
         "draining": it.admin() == v1::WorkerAdmin::Draining,
         "zone": it.zone, "tags": it.tags, "address": it.address, "slots": it.slots, "slots_used": it.slots_used,
         "capacity": resources(it.capacity.unwrap_or_default()), "used": resources(it.used.unwrap_or_default()),

@@ -25,12 +25,16 @@ pub(crate) fn why(known: &Known<'_>, name: &TopologyName, wanted: &str, now: Uni
     let executors = ids.iter().map(|id| show::executor(topology, *id)).collect();
     let mut lines = vec![lifecycle(topology)];
     lines.extend(decision(topology));
-    lines.extend(ids.iter().map(|id| line(known, topology, *id)));
     let explained = match ids[..] {
         [id] => explain(known, name, id, now),
         _ => None,
     };
-    lines.extend(explained.as_ref().map(Explanation::verdict));
+    match (&explained, &ids[..]) {
+        (Some(explained), [id]) => {
+            lines.push(format!("{}{id}: {}", show::component(topology, *id), explained.verdict()));
+        }
+        _ => lines.extend(ids.iter().map(|id| line(known, topology, *id))),
+    }
     let considered = explained.map(considered).unwrap_or_default();
     Ok(v1::WhyResponse { executors, lines, stale: known.stale, considered })
 }
@@ -93,12 +97,12 @@ fn line(known: &Known<'_>, topology: &Deployed, id: ExecutorId) -> String {
         return format!("{component}{id}: nothing is decided yet; the leader plans within a second");
     };
     if let Some(reason) = assignment.unplaced.get(&id) {
-        return format!("{component}{id} has no place: {reason}");
+        return format!("{component}{id}: it has no place: {reason}");
     }
     let Some(slot) = assignment.places.get(&id) else {
         return format!("{component}{id}: it is newer than the assignment; the leader plans within a second");
     };
     let standing = known.view.and_then(|view| view.workers.get(&slot.worker)).map_or("", |seen| seen.standing.words());
     let worker = if standing.is_empty() { String::new() } else { format!("; that worker {standing}") };
-    format!("{component}{id} is in slot {slot}{worker}")
+    format!("{component}{id}: it is in slot {slot}{worker}")
 }
