@@ -303,6 +303,8 @@ codes! {
     NOT_A_MASTER = Code::new(7009);
     /// The system refuses what a command needs.
     COMMAND_SYSTEM = Code::new(7010);
+    /// What was given as a package's id is that of none, or of several.
+    NOT_ONE_PACKAGE = Code::new(7011);
     /// What a worker remembers can't be read.
     WORKER_MEMORY_DAMAGED = Code::new(8001);
     /// Another process uses a worker's data.

@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 
 use super::connect::{Bearer, Link, connect};
 use super::ids::request_id;
+use super::pace::Pace;
 use super::settings::Settings;
 use crate::error::{CliError, Fault};
 
@@ -82,7 +83,31 @@ impl Client {
         &mut self,
         call: impl Fn(Link) -> F,
     ) -> Result<T, CliError> {
-        self.call("nothing was changed", call).await
+        self.call("nothing was changed", &Pace::new(None), call).await
+    }
+
+    /// Asks for something that is long: the time begins anew with each byte.
+    ///
+    /// # Errors
+    /// If a master refuses, or none answers, or bytes stay away.
+    pub async fn receive<T, F: Future<Output = Result<tonic::Response<T>, Status>>>(
+        &mut self,
+        pace: &Pace,
+        call: impl Fn(Link) -> F,
+    ) -> Result<T, CliError> {
+        self.call("nothing was changed", pace, call).await
+    }
+
+    /// Sends something that is long: the time begins anew with each byte.
+    ///
+    /// # Errors
+    /// If a master refuses, or none answers, or takes no more bytes.
+    pub async fn send<T, F: Future<Output = Result<tonic::Response<T>, Status>>>(
+        &mut self,
+        pace: &Pace,
+        call: impl Fn(Link) -> F,
+    ) -> Result<T, CliError> {
+        self.call("what has come is kept: the same again goes on from there", pace, call).await
     }
 
     /// Changes something. The same request, request id included, is sent with each attempt.
@@ -93,26 +118,31 @@ impl Client {
         &mut self,
         call: impl Fn(Link) -> F,
     ) -> Result<T, CliError> {
-        self.call("it may have been done, or may still be", call).await
+        self.call("it may have been done, or may still be", &Pace::new(None), call).await
     }
 
     async fn call<T, F: Future<Output = Result<tonic::Response<T>, Status>>>(
         &mut self,
         outcome: &'static str,
+        pace: &Pace,
         call: impl Fn(Link) -> F,
     ) -> Result<T, CliError> {
         let start = Instant::now();
-        let (mut pause, mut reached) = (FIRST_PAUSE, false);
+        let (timeout, mut pause, mut reached) = (self.timeout, FIRST_PAUSE, false);
+        let mut last = None;
         loop {
-            let left = self.timeout.saturating_sub(start.elapsed());
-            let attempt = tokio::time::timeout(left, self.attempt(&call, &mut reached)).await;
-            let (leader, error) = match attempt {
-                Ok(Attempt::Answered(answer)) => return Ok(answer),
-                Ok(Attempt::Ended(error)) => return Err(error),
-                Ok(Attempt::Again { leader, error }) => (leader, Some(error)),
-                Err(_) => (None, None),
+            let attempt = tokio::select! {
+                biased;
+                attempt = self.attempt(&call, &mut reached) => Some(attempt),
+                () = pace.over(timeout) => None,
             };
-            let over = start.elapsed() + pause >= self.timeout;
+            let (leader, error) = match attempt {
+                Some(Attempt::Answered(answer)) => return Ok(answer),
+                Some(Attempt::Ended(error)) => return Err(error),
+                Some(Attempt::Again { leader, error }) => (leader, Some(error)),
+                None => (None, last.take()),
+            };
+            let over = pace.left(timeout) <= pause;
             if !reached && (over || start.elapsed() >= PATIENCE.min(self.timeout)) {
                 let tried: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
                 return Err(CliError::NoMaster { tried: tried.join(", "), source: error });
@@ -120,6 +150,7 @@ impl Client {
             if over {
                 return Err(CliError::TimedOut { within: duration::format(self.timeout), outcome, source: error });
             }
+            last = error;
             self.turn(leader);
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -135,9 +166,11 @@ impl Client {
             Ok(connected) => connected,
             Err((address, error)) => return unreachable(address, error),
         };
+        // From here on something is there, and may have done what it was asked for.
+        *reached = true;
         match call(Link::new(channel, self.bearer.clone())).await {
             Ok(answer) => Attempt::Answered(answer.into_inner()),
-            Err(status) => judge(&address, status, reached),
+            Err(status) => judge(&address, status),
         }
     }
 
@@ -191,13 +224,14 @@ fn fault(error: &(dyn Error + 'static)) -> Option<TlsFault> {
     TlsFault::find(error, End::Client)
 }
 
-fn judge<T>(address: &HostPort, status: Status, reached: &mut bool) -> Attempt<T> {
+fn judge<T>(address: &HostPort, status: Status) -> Attempt<T> {
     if let Some(failure) = Failure::from_status(&status) {
-        *reached = true;
         let leader = failure.leader.as_ref().and_then(|leader| leader.parse().ok());
+        // What the state doesn't allow now may be allowed later, once somebody has done something about it: that is no reason to wait.
+        let refused = matches!(failure.grpc, Code::FailedPrecondition | Code::InvalidArgument);
         return match failure.retry {
-            Retry::Later => Attempt::Again { leader, error: Box::new(Later(failure.code, failure.cause)) },
-            Retry::No => Attempt::Ended(CliError::Refused(failure)),
+            Retry::Later if !refused => Attempt::Again { leader, error: Box::new(Later(failure.code, failure.cause)) },
+            Retry::Later | Retry::No => Attempt::Ended(CliError::Refused(failure)),
         };
     }
     if let Some(fault) = fault(&status) {

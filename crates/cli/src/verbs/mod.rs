@@ -15,6 +15,7 @@ mod status;
 mod submit;
 mod tokens;
 mod topologies;
+mod upload;
 mod wait;
 mod why;
 mod workers;
@@ -72,20 +73,26 @@ pub enum Verb {
     Undrain(workers::WorkerArgs),
     /// Forget a worker that is gone for good
     Forget(workers::WorkerArgs),
-    /// Who is a master, and who is to be
-    #[command(subcommand)]
-    Masters(masters::MastersVerb),
+    /// Who is a master, and who is to be; alone it lists them
+    Masters {
+        #[command(subcommand)]
+        verb: Option<masters::MastersVerb>,
+    },
     /// What happened, and who did it
     Events(events::EventsArgs),
-    /// Packages
-    #[command(subcommand)]
-    Blobs(blobs::BlobsVerb),
+    /// Packages; alone it lists them
+    Blobs {
+        #[command(subcommand)]
+        verb: Option<blobs::BlobsVerb>,
+    },
     /// Certificates of a cluster's own authority
     #[command(subcommand)]
     Certs(certs::CertsVerb),
-    /// Who may do what
-    #[command(subcommand)]
-    Tokens(tokens::TokensVerb),
+    /// Who may do what; alone it lists tokens
+    Tokens {
+        #[command(subcommand)]
+        verb: Option<tokens::TokensVerb>,
+    },
     /// A daemon's configuration
     #[command(subcommand)]
     Config(config::ConfigVerb),
@@ -178,10 +185,10 @@ async fn remote(verb: Verb, session: &mut Session) -> Result<ExitCode, CliError>
         Verb::Drain(args) => workers::drain(&args, session).await,
         Verb::Undrain(args) => workers::undrain(&args, session).await,
         Verb::Forget(args) => workers::forget(&args, session).await,
-        Verb::Masters(verb) => masters::run(&verb, session).await,
+        Verb::Masters { verb } => masters::run(&verb.unwrap_or_default(), session).await,
         Verb::Events(args) => events::run(&args, session).await,
-        Verb::Blobs(verb) => blobs::run(&verb, session).await,
-        Verb::Tokens(verb) => tokens::run(&verb, session).await,
+        Verb::Blobs { verb } => blobs::run(&verb.unwrap_or_default(), session).await,
+        Verb::Tokens { verb } => tokens::run(&verb.unwrap_or_default(), session).await,
         Verb::Why(args) => why::run(&args, session).await,
         Verb::Demo(_)
         | Verb::Up(_)

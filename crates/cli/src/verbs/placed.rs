@@ -21,14 +21,29 @@ pub fn executors(executors: &[v1::Executor]) -> String {
     table.text("no executors")
 }
 
-/// Those that aren't placed, with what to do; nothing if all are.
+/// Those that aren't placed, by reason, with what to do; nothing if all are.
 pub fn unplaced(executors: &[v1::Executor]) -> String {
-    let line = |it: &v1::Executor| {
-        let reason = it.reason.clone().unwrap_or_default();
-        let next = if reason.next_step.is_empty() { String::new() } else { format!("  next: {}\n", reason.next_step) };
-        format!("not placed: {}: {}\n{next}", named(&it.component, it.first_task, it.last_task), reason.cause)
-    };
-    executors.iter().map(line).collect()
+    let mut reasons: Vec<(v1::Concern, Vec<String>)> = Vec::new();
+    for it in executors {
+        let (reason, name) = (it.reason.clone().unwrap_or_default(), named(&it.component, it.first_task, it.last_task));
+        let same = |(known, _): &&mut (v1::Concern, Vec<String>)| {
+            (&known.cause, &known.next_step) == (&reason.cause, &reason.next_step)
+        };
+        match reasons.iter_mut().find(same) {
+            Some((_, names)) => names.push(name),
+            None => reasons.push((reason, vec![name])),
+        }
+    }
+    reasons.iter().map(|(reason, names)| without_place(reason, names)).collect()
+}
+
+fn without_place(reason: &v1::Concern, names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    let why = if reason.cause.is_empty() { "the leader has not planned yet" } else { &reason.cause };
+    let next = if reason.next_step.is_empty() { String::new() } else { format!("  next: {}\n", reason.next_step) };
+    format!("not placed: {shown}{more}: {why}\n{next}")
 }
 
 /// An executor as JSON.

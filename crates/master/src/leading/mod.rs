@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use squall_control::plan::Standing;
+use squall_control::plan::{Standing, Stuck};
 use squall_proto::v1;
 use squall_types::cluster::{WorkerIncarnation, WorkerName};
 use squall_types::codes;
@@ -74,6 +74,8 @@ pub(crate) struct View {
     pub workers: BTreeMap<WorkerName, Seen>,
     /// Rules that the last plan broke.
     pub broken: Vec<String>,
+    /// Executors that should leave a worker which is being drained, and can't.
+    pub stuck: Vec<Stuck>,
 }
 
 impl View {

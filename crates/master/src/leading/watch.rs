@@ -258,7 +258,8 @@ impl Watch {
                 seen.standing = planner::standing(worker, Some(seen), now);
             }
         }
-        View { workers, broken: self.planned.borrow().broken.clone() }
+        let Done { broken, stuck, .. } = self.planned.borrow().clone();
+        View { workers, broken, stuck }
     }
 }
 

@@ -34,6 +34,9 @@ impl Blobs for BlobsService {
         let mut parts = Parts::new(request.into_inner());
         let header = parts.header().await?;
         let id: BlobId = read::parsed("header.id", &header.id)?;
+        if let Some(size) = copies::known(&self.0, id).await? {
+            return Ok(Response::new(v1::PutBlobResponse { id: id.to_string(), size, received: size }));
+        }
         let received = self.0.blobs.received(id);
         if header.offset != 0 && header.offset != received {
             return Ok(Response::new(v1::PutBlobResponse { id: id.to_string(), size: header.size, received }));
@@ -46,6 +49,9 @@ impl Blobs for BlobsService {
         let forwarded = request.metadata().contains_key(FORWARDED);
         let request = request.into_inner();
         let id: BlobId = read::parsed("id", &request.id)?;
+        if !self.0.read().blobs().contains_key(&id) && self.0.blobs.size(id).is_none() {
+            return Err(Fault::from(squall_control::Refusal::UnknownBlob(id)).into());
+        }
         match self.0.blobs.get(id, request.offset).await {
             Err(BlobError::Missing(_)) if !forwarded => {
                 Ok(Response::new(Box::pin(copies::elsewhere(&self.0, id, request.offset).await?)))

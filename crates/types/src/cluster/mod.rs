@@ -4,6 +4,7 @@
 //! [`AssignmentVersion`] (one chain a topology) and [`SlotIncarnation`] (a counter that a worker's daemon keeps).
 
 mod blob;
+mod moment;
 mod names;
 mod numbers;
 mod placement;
@@ -13,6 +14,7 @@ mod role;
 mod slot;
 
 pub use blob::{BlobId, NotABlobId};
+pub use moment::Utc;
 pub use names::{IllegalName, MasterName, TopologyName, UserName, WorkerName};
 pub use numbers::{
     AssignmentVersion, ClusterId, Epoch, FeatureLevel, NotAClusterId, RaftId, Revision, SlotIncarnation, Term, TopologyVersion,
