@@ -7,9 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::Stream;
-use squall_raft::{Contents, Disk, RedbDisk, StorageError, Writer};
+use squall_raft::{Contents, Disk, Keeping, RedbDisk, StorageError, Writer};
 use squall_types::cluster::{MasterName, RequestId, UnixMillis};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::blobs::{BlobDisk, FileDisk};
 
 /// The wall clock.
 pub trait Clock: Send + Sync + 'static {
@@ -66,7 +68,7 @@ pub trait Network: Send + Sync + 'static {
     fn connect(&self, address: String) -> BoxFuture<std::io::Result<Connection>>;
 }
 
-/// Where a master keeps its log.
+/// Where a master keeps its log and its packages.
 pub trait Disks: Send + Sync + 'static {
     /// Opens a master's log, makes it where there is none, and says what it holds.
     ///
@@ -76,6 +78,12 @@ pub trait Disks: Send + Sync + 'static {
 
     /// Who waits for the disk.
     fn writer(&self, disk: Box<dyn Disk>) -> Writer;
+
+    /// Opens the folder of a master's packages, and makes it where there is none.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    fn packages(&self, folder: &Path) -> std::io::Result<Arc<dyn BlobDisk>>;
 }
 
 /// Everything that isn't decided by configuration, calls or the log. Cheap to clone.
@@ -89,6 +97,11 @@ pub struct Env {
     pub network: Arc<dyn Network>,
     /// Disks.
     pub disks: Arc<dyn Disks>,
+    /// How much of the log is kept.
+    pub keeping: Keeping,
+    /// A bug to plant.
+    #[cfg(feature = "simulation")]
+    pub planted: Option<crate::planted::Planted>,
 }
 
 impl Env {
@@ -99,6 +112,9 @@ impl Env {
             random: Arc::new(Machine),
             network: Arc::new(Machine),
             disks: Arc::new(Machine),
+            keeping: Keeping::default(),
+            #[cfg(feature = "simulation")]
+            planted: None,
         }
     }
 
@@ -133,6 +149,10 @@ impl Disks for Machine {
 
     fn writer(&self, disk: Box<dyn Disk>) -> Writer {
         Writer::Thread(disk)
+    }
+
+    fn packages(&self, folder: &Path) -> std::io::Result<Arc<dyn BlobDisk>> {
+        Ok(Arc::new(FileDisk::open(folder)?))
     }
 }
 
