@@ -7,7 +7,6 @@ compile_error!("build this in its own folder, where .cargo/config.toml sets --cf
 mod clients;
 mod disk;
 mod invariants;
-mod machine;
 mod many;
 mod master;
 mod net;
@@ -16,8 +15,10 @@ mod plant;
 mod report;
 mod run;
 mod scenario;
-mod service;
+mod shelf;
+mod surroundings;
 mod trace;
+mod workers;
 
 use std::process::ExitCode;
 

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use squall_daemon::{BoxFuture, Bytes, Clock, Connection, Incoming, Machine, Network, Random};
-use squall_raft::{Contents, Disk, RedbDisk, StorageError, Writer};
+use squall_raft::{Contents, Disk, Keeping, RedbDisk, StorageError, Writer};
 use squall_types::cluster::{MasterName, RequestId};
 
-/// Where a master keeps its log.
+use crate::blobs::{BlobDisk, FileDisk};
+
+/// Where a master keeps its log and its packages.
 pub trait Disks: Send + Sync + 'static {
     /// Opens a master's log, makes it where there is none, and says what it holds.
     ///
@@ -17,6 +19,12 @@ pub trait Disks: Send + Sync + 'static {
 
     /// Who waits for the disk.
     fn writer(&self, disk: Box<dyn Disk>) -> Writer;
+
+    /// Opens the folder of a master's packages, and makes it where there is none.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    fn packages(&self, folder: &Path) -> std::io::Result<Arc<dyn BlobDisk>>;
 }
 
 /// Everything that isn't decided by configuration, calls or the log. Cheap to clone.
@@ -30,6 +38,11 @@ pub struct Env {
     pub network: Arc<dyn Network>,
     /// Disks.
     pub disks: Arc<dyn Disks>,
+    /// How much of the log is kept.
+    pub keeping: Keeping,
+    /// A bug to plant.
+    #[cfg(feature = "simulation")]
+    pub planted: Option<crate::planted::Planted>,
 }
 
 impl Env {
@@ -40,6 +53,9 @@ impl Env {
             random: Arc::new(Machine),
             network: Arc::new(Machine),
             disks: Arc::new(Machine),
+            keeping: Keeping::default(),
+            #[cfg(feature = "simulation")]
+            planted: None,
         }
     }
 
@@ -57,5 +73,9 @@ impl Disks for Machine {
 
     fn writer(&self, disk: Box<dyn Disk>) -> Writer {
         Writer::Thread(disk)
+    }
+
+    fn packages(&self, folder: &Path) -> std::io::Result<Arc<dyn BlobDisk>> {
+        Ok(Arc::new(FileDisk::open(folder)?))
     }
 }

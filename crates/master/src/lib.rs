@@ -20,11 +20,15 @@ mod machine;
 pub mod metrics;
 mod node;
 mod packages;
+#[cfg(feature = "simulation")]
+mod planted;
 mod reign;
 mod services;
 pub mod tokens;
 
-pub use env::{BoxFuture, Bytes, Clock, Connection, Env, Incoming, Network, Random};
+pub use env::{BoxFuture, Bytes, Clock, Connection, Disks, Env, Incoming, Network, Random};
 use squall_daemon::{certs, http};
 pub use error::NodeError;
 pub use node::{Node, Secured, run};
+#[cfg(feature = "simulation")]
+pub use planted::Planted;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{Seen, Violation};
 
-/// One leader a term; commit and apply never go back within a life; what is applied is committed; what is acknowledged is committed.
+/// One cluster; one leader a term; commit and apply never go back within a life; what is applied is committed; what is acknowledged is committed.
 #[derive(Debug, Default)]
 pub struct Log {
     leaders: BTreeMap<u64, u64>,
+    cluster: Option<u64>,
     /// By master and life: the last term, commit and applied.
     last: BTreeMap<usize, Last>,
     committed: u64,
@@ -26,6 +27,10 @@ impl Log {
     /// Looks at one master.
     pub fn see(&mut self, seen: &Seen) -> Result<(), Violation> {
         let &Seen { master, life, raft_id, term, leads, commit, applied, .. } = seen;
+        let cluster = *self.cluster.get_or_insert(seen.cluster);
+        if cluster != seen.cluster {
+            return Err(format!("master {master} is of the cluster {:x}, and there is {cluster:x}", seen.cluster));
+        }
         if leads && *self.leaders.entry(term).or_insert(raft_id) != raft_id {
             return Err(format!("two leaders in term {term}: {:x} and {raft_id:x}", self.leaders[&term]));
         }

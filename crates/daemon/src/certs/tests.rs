@@ -309,3 +309,24 @@ fn an_authority_refuses_what_it_cannot_sign() {
     assert!(Material::read(&pki.files("never"), NOW, "master").is_err());
     assert!(Client::with_authority(Path::new("nowhere"), Arc::new(At(NOW))).is_err());
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(200))]
+
+    #[test]
+    fn no_bytes_panic_what_reads_certificates_and_their_files(bytes: Vec<u8>, at: usize, changed: u8) {
+        let _ = Identity::of(&bytes);
+        let ca = Authority::generate("test", NOW, DAY).unwrap();
+        let mut pem = ca.cert.into_bytes();
+        let at = at % pem.len();
+        pem[at] = changed;
+        let dir = tempfile::tempdir().unwrap();
+        for bytes in [pem, bytes] {
+            let file = dir.path().join("any.pem");
+            std::fs::write(&file, &bytes).unwrap();
+            let files = TlsFiles { cert: file.clone(), key: file.clone(), ca: file.clone() };
+            let _ = Material::read(&files, NOW, "master");
+            let _ = Client::with_authority(&file, Arc::new(At(NOW)));
+        }
+    }
+}

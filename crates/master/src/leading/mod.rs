@@ -93,6 +93,8 @@ pub(crate) struct Leading {
     wanted: channel::Sender<u64>,
     over: CancellationToken,
     heartbeat: Duration,
+    #[cfg(feature = "simulation")]
+    seen: channel::Receiver<Arc<BTreeMap<WorkerName, Seen>>>,
 }
 
 impl Leading {
@@ -130,6 +132,12 @@ impl Leading {
         self.over.cancelled().await;
     }
 
+    /// How workers were when that last changed.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn seen(&self) -> Arc<BTreeMap<WorkerName, Seen>> {
+        self.seen.borrow().clone()
+    }
+
     pub(crate) fn heartbeat_millis(&self) -> u64 {
         u64::try_from(self.heartbeat.as_millis()).unwrap_or(u64::MAX)
     }
@@ -157,7 +165,15 @@ impl Term {
         let (wanted, wants) = channel::channel(0);
         let (standings, seen) = channel::channel(Arc::new(BTreeMap::new()));
         let (records, recorded) = mpsc::channel(INBOX);
-        let leading = Leading { inbox, planned: planned.clone(), wanted, over, heartbeat: settings.heartbeat };
+        let leading = Leading {
+            inbox,
+            planned: planned.clone(),
+            wanted,
+            over,
+            heartbeat: settings.heartbeat,
+            #[cfg(feature = "simulation")]
+            seen: seen.clone(),
+        };
         Self {
             leading: Arc::new(leading),
             watch: Watch::new(core.clone(), settings, said, standings, planned, records),

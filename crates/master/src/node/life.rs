@@ -18,7 +18,7 @@ use tonic_health::server::HealthReporter;
 
 use super::gauges;
 use super::store::Store;
-use crate::blobs::{BlobError, BlobStore, FileDisk};
+use crate::blobs::{BlobError, BlobStore};
 use crate::bootstrap::{self, Formation, Found, Myself, Offer, Search, Seed};
 use crate::config::MasterConfig;
 use crate::core::{Core, Leader, Me};
@@ -57,10 +57,10 @@ pub(super) struct Life {
 }
 
 /// The packages on this master's disk.
-pub(super) async fn blobs(config: &MasterConfig) -> Result<BlobStore, NodeError> {
-    let disk =
-        FileDisk::open(&config.blobs_dir()).map_err(|error| NodeError::Packages(Arc::new(BlobError::Disk(error))))?;
-    BlobStore::open(Arc::new(disk), config.limits.package).await.map_err(|error| NodeError::Packages(Arc::new(error)))
+pub(super) async fn blobs(config: &MasterConfig, env: &Env) -> Result<BlobStore, NodeError> {
+    let failed = |error| NodeError::Packages(Arc::new(error));
+    let disk = env.disks.packages(&config.blobs_dir()).map_err(|error| failed(BlobError::Disk(error)))?;
+    BlobStore::open(disk, config.limits.package).await.map_err(failed)
 }
 
 impl Life {
@@ -72,6 +72,8 @@ impl Life {
         };
         let Come { cluster, state, sown } = come;
         let (machine, shared) = Machine::new(state, self.supported);
+        #[cfg(feature = "simulation")]
+        let machine = machine.with_planted(&self.env);
         let Running { handle, service, ended } = self.store.start(&self.me, &self.env, self.peers.apart(), machine)?;
         let (leader, leads) = watch::channel(Leader::Nobody);
         let (leading, is_leading) = watch::channel(None);

@@ -2,6 +2,8 @@
 
 mod gauges;
 mod life;
+#[cfg(feature = "simulation")]
+mod look;
 mod monitoring;
 mod run;
 mod serve;
@@ -80,7 +82,7 @@ impl Node {
         let listening = env.network.bind(config.listen).await;
         let (address, incoming) =
             listening.map_err(|source| NodeError::Listen { address: config.listen, source: Arc::new(source) })?;
-        let blobs = life::blobs(&config).await?;
+        let blobs = life::blobs(&config, &env).await?;
         let name = config.called(address);
         let store = store::Store::open(&config, &name, &env)?;
         let me = Arc::new(myself(&config, address, &name, store.id()));

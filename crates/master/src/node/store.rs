@@ -15,11 +15,6 @@ use crate::error::NodeError;
 use crate::machine::Machine;
 use squall_daemon::Peers;
 
-/// A snapshot is taken after so many commands.
-const SNAPSHOT_EVERY: u64 = 10_000;
-/// So many commands are kept for a master that is a little behind.
-const TAIL: u64 = 5_000;
-
 /// A master's log.
 pub(super) struct Store {
     disk: Box<dyn Disk>,
@@ -35,6 +30,8 @@ impl Store {
             return Ok(Self { disk, contents, identity });
         }
         let id = RaftId::new(env.random.number() | 1).expect("an odd number isn't 0");
+        #[cfg(feature = "simulation")]
+        let id = crate::planted::used_id(env, name).unwrap_or(id);
         let identity = Identity { name: name.clone(), id, cluster: None };
         let mut store = Self { disk, contents, identity: identity.clone() };
         store.write(Batch { identity: Some(identity), ..Batch::default() })?;
@@ -84,8 +81,12 @@ impl Store {
             address: me.address.clone(),
             dial: Arc::new(Dialled(peers)),
             seed: env.random.number(),
-            snapshot_every: SNAPSHOT_EVERY,
-            tail: TAIL,
+            keeping: env.keeping,
+            #[cfg(feature = "simulation")]
+            planted: env.planted.and_then(|bug| match bug {
+                crate::planted::Planted::Log(bug) => Some(bug),
+                _ => None,
+            }),
         };
         squall_raft::start(settings, machine).map_err(|reason| NodeError::Log(Arc::new(reason)))
     }

@@ -152,7 +152,7 @@ pub(crate) fn message(kind: v1::master_message::Kind) -> v1::MasterMessage {
     v1::MasterMessage { kind: Some(kind) }
 }
 
-fn registration(hello: &v1::Hello) -> Answer<Registration> {
+pub(super) fn registration(hello: &v1::Hello) -> Answer<Registration> {
     let capacity = hello.capacity.unwrap_or_default();
     let slots = u16::try_from(hello.slots).ok().filter(|slots| usize::from(*slots) <= MOST_SLOTS);
     let tags = hello.tags.iter().map(|tag| Line::new(tag).map_err(|error| Fault::field("hello.tags", error)));
@@ -167,7 +167,7 @@ fn registration(hello: &v1::Hello) -> Answer<Registration> {
 }
 
 /// Slots as reported, checked.
-fn reports(reports: &[v1::SlotReport]) -> Answer<Vec<v1::SlotReport>> {
+pub(super) fn reports(reports: &[v1::SlotReport]) -> Answer<Vec<v1::SlotReport>> {
     if reports.len() > MOST_SLOTS {
         return Err(Fault::field("reports", format!("a worker has at most {MOST_SLOTS} slots")));
     }

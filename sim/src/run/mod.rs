@@ -1,28 +1,31 @@
 //! The simulation of one seed.
 
-use std::collections::BTreeSet;
+mod faults;
+mod healing;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
 
-use squall_tests::{Rng, linear};
+use squall_control::State;
+use squall_tests::Rng;
+use squall_types::cluster::{BlobId, RaftId};
+use tokio::sync::watch;
 use turmoil::Sim;
 
-use crate::clients::{self, Desk, Job};
-use crate::invariants::{Invariants, Seen, Violation};
+use crate::clients::{self, Desk};
+use crate::invariants::{self, Invariants, Seen, Violation};
 use crate::master::Site;
 use crate::net::Breaks;
 use crate::network::{self, Network};
 use crate::plant::Plant;
 use crate::scenario::{Fault, Kind, SPAN, Scenario};
 use crate::trace::Trace;
+use crate::workers::Hand;
 
 /// How much time passes in a step.
 const TICK: Duration = Duration::from_millis(5);
-/// How long masters may take to be one again once nothing is wrong any more.
-const HEALING: Duration = Duration::from_secs(40);
 /// How often masters are looked at for the trace.
 const LOOK: u128 = 1_000;
-/// The most states that the search for an order may look at for one topology.
-const LIMIT: usize = 300_000;
 /// The fewest changes that clients must have got through.
 pub const COMMANDS: usize = 200;
 
@@ -57,6 +60,9 @@ struct World {
     sim: Sim<'static>,
     network: Network,
     sites: Vec<Site>,
+    hands: Vec<Hand>,
+    /// In which term somebody leads, if nobody else claims to.
+    reigns: watch::Sender<Option<u64>>,
     desk: Desk,
     invariants: Invariants,
     trace: Trace,
@@ -67,6 +73,10 @@ struct World {
     leader: Option<(u64, usize)>,
     /// Draws who dies next, while masters die again and again.
     flicker: Option<Rng>,
+    /// Who dies whenever its term rises, and the last that it was seen in.
+    bridge: Option<(usize, u64)>,
+    /// Workers with which something is wrong.
+    disturbed: BTreeMap<usize, Kind>,
 }
 
 impl World {
@@ -88,6 +98,12 @@ impl World {
             let software = site.clone();
             sim.host(network::master(site.place()), move || software.clone().run());
         }
+        let (reigns, reigning) = watch::channel(None);
+        let hands = Hand::all(&scenario, &breaks, &reigning);
+        for hand in &hands {
+            let software = hand.clone();
+            sim.host(hand.host(), move || software.clone().run());
+        }
         let software = (scenario.clone(), breaks.clone(), sites.clone(), desk.clone());
         sim.host(network::CLIENTS, move || {
             let (scenario, breaks, sites, desk) = software.clone();
@@ -97,6 +113,8 @@ impl World {
             network: Network::new(&scenario, breaks),
             sim,
             sites,
+            hands,
+            reigns,
             desk,
             scenario,
             invariants: Invariants::default(),
@@ -106,6 +124,8 @@ impl World {
             wiped: BTreeSet::new(),
             leader: None,
             flicker: None,
+            bridge: None,
+            disturbed: BTreeMap::new(),
         }
     }
 
@@ -137,10 +157,16 @@ impl World {
     fn step(&mut self) -> Result<(), Violation> {
         self.network.step(&self.sim);
         self.flicker();
+        self.bridge();
         self.sim.step().map_err(|error| format!("a host failed: {error}"))?;
         let now = self.sim.elapsed();
+        for number in self.disturbed.keys() {
+            self.invariants.disturbed(now, &self.hands[*number].name());
+        }
+        self.hands.iter().flat_map(Hand::told).for_each(|told| self.invariants.told(told));
         let masters: Vec<_> = self.sites.iter().filter_map(Site::seen).collect();
-        self.invariants.step(&masters)?;
+        self.invariants.step(now, &masters)?;
+        self.see_packages(&masters)?;
         for revision in self.desk.acknowledged() {
             self.note(format_args!("acknowledged {revision}"));
             self.invariants.acknowledged(revision)?;
@@ -157,17 +183,14 @@ impl World {
         Ok(())
     }
 
-    /// Now the leader, so that there is an election, now one of those that have just voted.
-    fn flicker(&mut self) {
-        let Some(dice) = &mut self.flicker else { return };
-        let leads = self.sites.iter().filter_map(Site::seen).find(|seen| seen.leads).map(|seen| seen.master);
-        let place = match leads {
-            Some(leader) if dice.percent(3) => leader,
-            None if dice.percent(6) => dice.below(self.sites.len()),
-            _ => return,
+    /// Who is said to have a package has it.
+    fn see_packages(&self, masters: &[Seen]) -> Result<(), Violation> {
+        let keeps = |id: RaftId, package: BlobId| {
+            let site = self.sites.iter().find(|site| site.disk() == Some(id.get()))?;
+            Some(site.machine().packages.keeps(&package.to_string()))
         };
-        self.crash(place);
-        self.restart(place);
+        let mut fresh = masters.iter().filter_map(|seen| seen.fresh.as_ref());
+        fresh.try_for_each(|fresh| invariants::packages(&fresh.packages, keeps))
     }
 
     /// A master that has ended by itself has met what can't be.
@@ -183,133 +206,19 @@ impl World {
             self.note(format_args!("leads: {leads:?}"));
         }
         self.leader = leads.or(self.leader);
+        let mut reigning = masters.iter().filter(|it| it.leads).map(|it| it.term);
+        let reign = reigning.next().filter(|_| reigning.next().is_none());
+        self.reigns.send_if_modified(|known| std::mem::replace(known, reign) != reign);
         if now.as_millis().is_multiple_of(LOOK) {
-            for Seen { master, life, raft_id, term, leads, commit, applied, digest, .. } in masters {
+            for Seen { master, life, raft_id, term, leads, commit, applied, workers, .. } in masters {
+                let digest = self.sites[*master].read(State::digest).unwrap_or_default();
+                let workers = workers.iter().flatten().map(|(name, is)| format!(" {name} {is:?}")).collect::<String>();
                 self.note(format_args!(
-                    "m{master} life {life} {raft_id:016x} term {term} {} commit {commit} applied {applied} {digest:016x}",
+                    "m{master} life {life} {raft_id:016x} term {term} {} commit {commit} applied {applied} {digest:016x}{workers}",
                     if *leads { "leads" } else { "" }
                 ));
             }
         }
-    }
-
-    fn begin(&mut self, fault: &Fault, victim: usize) -> bool {
-        let words = match fault.kind {
-            kind if Kind::NETWORK.contains(&kind) => self.network.begin(&self.sim, fault, victim),
-            // While a disk is lost the others are needed; and changes of the members come one after the other.
-            Kind::Wipe | Kind::Remove if !self.desk.idle() || !self.wiped.is_empty() => {
-                self.note(format_args!("{} left out", fault.kind.name()));
-                return false;
-            }
-            Kind::Crash => self.crash(victim),
-            Kind::CrashAll => (0..self.sites.len()).map(|place| self.crash(place)).collect(),
-            Kind::Flicker => {
-                self.flicker = Some(Rng::new(fault.dice));
-                String::new()
-            }
-            Kind::Wipe => {
-                let words = self.crash(victim);
-                self.sites[victim].wipe();
-                self.wiped.insert(victim);
-                words
-            }
-            Kind::Remove => {
-                self.wiped.insert(victim);
-                self.desk.order(Job::Remove(victim));
-                format!(" m{victim}")
-            }
-            Kind::Transfer => {
-                self.desk.order(Job::Transfer);
-                String::new()
-            }
-            _ => unreachable!("a fault of the network"),
-        };
-        self.note(format_args!("begins: {}{words}", fault.kind.name()));
-        self.kinds.insert(fault.kind);
-        self.faults += 1;
-        true
-    }
-
-    fn end(&mut self, fault: &Fault, victim: usize) {
-        match fault.kind {
-            kind if Kind::NETWORK.contains(&kind) => self.network.end(&self.sim),
-            Kind::Crash => self.restart(victim),
-            Kind::CrashAll => (0..self.sites.len()).for_each(|place| self.restart(place)),
-            Kind::Flicker => self.flicker = None,
-            Kind::Wipe => {
-                self.restart(victim);
-                self.desk.order(Job::Replace(victim));
-            }
-            _ => {}
-        }
-        self.note(format_args!("ends: {}", fault.kind.name()));
-    }
-
-    /// What follows from what the operator has done.
-    fn done(&mut self, job: &Job) {
-        match *job {
-            Job::Remove(place) => {
-                self.crash(place);
-                self.sites[place].wipe();
-                self.restart(place);
-                self.desk.order(Job::Add(place));
-            }
-            Job::Add(place) | Job::Replace(place) => {
-                self.wiped.remove(&place);
-            }
-            Job::Transfer => {}
-        }
-    }
-
-    fn crash(&mut self, place: usize) -> String {
-        let host = network::master(place);
-        if self.sim.is_host_running(host.as_str()) {
-            self.sim.crash(host.as_str());
-            self.sites[place].crash();
-        }
-        format!(" {host}")
-    }
-
-    fn restart(&mut self, place: usize) {
-        let host = network::master(place);
-        if !self.sim.is_host_running(host.as_str()) {
-            self.sim.bounce(host.as_str());
-        }
-    }
-
-    /// Nothing is wrong any more: all must come to the same, and nothing acknowledged may be missing.
-    fn heal(&mut self) -> Result<(), Violation> {
-        self.note(format_args!("healed"));
-        let deadline = self.sim.elapsed() + HEALING;
-        self.until(deadline, "masters that are one again", Self::converged)?;
-        self.desk.close();
-        let clients = self.scenario.clients;
-        self.until(deadline + HEALING, "clients that have read everything", |world| world.desk.closed(clients))?;
-        let commands = self.desk.commands();
-        self.note(format_args!("{commands} changes acknowledged"));
-        linear::check(&self.desk.recorder.history(), LIMIT)?;
-        if commands < COMMANDS {
-            return Err(format!("only {commands} changes were acknowledged; a seed is to have {COMMANDS}"));
-        }
-        Ok(())
-    }
-
-    fn until(&mut self, deadline: Duration, what: &str, holds: impl Fn(&Self) -> bool) -> Result<(), Violation> {
-        while !holds(self) {
-            if self.sim.elapsed() > deadline {
-                let masters: Vec<_> = self.sites.iter().filter_map(Site::seen).collect();
-                return Err(format!("healed, and no end: {what}; {masters:?}"));
-            }
-            self.step()?;
-        }
-        Ok(())
-    }
-
-    fn converged(&self) -> bool {
-        let masters: Vec<_> = self.sites.iter().filter_map(Site::seen).collect();
-        let level = masters.windows(2).all(|pair| pair[0].applied == pair[1].applied && pair[0].term == pair[1].term);
-        let leaders = masters.iter().filter(|it| it.leads).count();
-        self.desk.idle() && self.wiped.is_empty() && masters.len() == self.sites.len() && level && leaders == 1
     }
 
     fn note(&self, what: std::fmt::Arguments<'_>) {
