@@ -221,6 +221,7 @@ impl Outbound for Sending {
 
     fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<(), Lost>> {
         let parcel = match parcel {
+            Outgoing::Placement(placement) => Incoming::Placement(placement.clone()),
             Outgoing::Introduction(introduction) => Incoming::Introduction(introduction.clone()),
             Outgoing::Rows(batch) => Incoming::Rows(batch.clone()),
             Outgoing::Acks(batch) => Incoming::Acks(batch.clone()),

@@ -12,7 +12,7 @@ pub mod memory;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use squall_types::cluster::{AssignmentVersion, ClusterId, Refusal, SlotId, SlotIncarnation, TopologyName};
+use squall_types::cluster::{AssignmentVersion, ClusterId, Placement, Refusal, SlotId, SlotIncarnation, TopologyName};
 use squall_types::{Batch, TaskId};
 
 use crate::AckBatch;
@@ -95,6 +95,8 @@ pub struct Left {
 /// What a slot sends.
 #[derive(Clone, Copy, Debug)]
 pub enum Outgoing<'a> {
+    /// On any channel, before what may rest on it: the placement that the sender knows by now.
+    Placement(&'a Placement),
     /// On a lane's channel.
     Introduction(&'a Introduction),
     /// On a lane's channel. Its `sent_ns` is of the sender's clock and means nothing elsewhere.
@@ -108,6 +110,8 @@ pub enum Outgoing<'a> {
 /// What a slot is sent.
 #[derive(Debug)]
 pub enum Incoming {
+    /// On any channel.
+    Placement(Placement),
     /// On a lane's channel.
     Introduction(Introduction),
     /// On a lane's channel. Columns are as the frame says; the receiver checks that they fit its lane.

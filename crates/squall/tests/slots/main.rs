@@ -6,8 +6,10 @@
 mod common;
 
 mod cluster;
+mod failover;
 mod flow;
 mod losses;
 mod marks;
 mod pressure;
 mod random;
+mod replays;
