@@ -187,7 +187,7 @@ pub fn address(number: usize) -> String {
     format!("slot-{number}")
 }
 
-fn place_all(program: &Program, version: u64, place: &Place) -> Placement {
+pub fn place_all(program: &Program, version: u64, place: &Place) -> Placement {
     let topology = program.topology();
     let mut executors = BTreeMap::<usize, BTreeSet<ExecutorId>>::new();
     for (index, component) in topology.components().iter().enumerate() {

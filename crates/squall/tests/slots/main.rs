@@ -13,3 +13,4 @@ mod marks;
 mod pressure;
 mod random;
 mod replays;
+mod sockets;

@@ -109,6 +109,7 @@ impl Outbound for GrpcOutbound {
         match parcel {
             Outgoing::Rows(batch) => self.send_rows(batch).boxed(),
             Outgoing::Acks(batch) => self.send_acks(batch).boxed(),
+            Outgoing::Placement(it) => self.send_word(|out| wire::write_placement(out, it)).boxed(),
             Outgoing::Introduction(it) => self.send_word(|out| wire::write_introduction(out, it)).boxed(),
             Outgoing::Left(it) => self.send_word(|out| wire::write_left(out, it)).boxed(),
         }

@@ -86,6 +86,7 @@ impl Receiver {
                 wire::read_acks(frame, &mut batch)?;
                 Ok(Incoming::Acks(batch))
             }
+            (Kind::Placement, _) => wire::read_placement(frame).map(Incoming::Placement),
             (Kind::Left, Channel::Acks) => wire::read_left(frame).map(Incoming::Left),
             (kind, _) => Err(FrameError::Kind(kind as u8)),
         }

@@ -89,7 +89,7 @@ async fn what_a_row_costs_there_is_told_to_the_sender() {
         peer.comes(LANES[0]).await;
         soon(async {
             while lane.row_cost_ns() != cost {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         })
         .await;

@@ -15,8 +15,8 @@ use tokio::sync::{Semaphore, mpsc};
 use super::soon;
 use crate::transport::grpc::{GrpcTransport, Security, Settings, serve, services};
 use crate::transport::{
-    Acceptor, Channel, ConnectError, Connection, Hello, Inbound, Incoming, LaneNumber, Outbound, Outgoing, RemoteLane,
-    Transport as _, Welcome,
+    Acceptor, Channel, ConnectError, Connection, Hello, Inbound, Incoming, LaneNumber, Met, Outbound, Outgoing,
+    RemoteLane, Transport as _, Welcome,
 };
 
 /// What came, or that the receiving end of a channel was dropped.
@@ -202,10 +202,7 @@ pub async fn connect(address: SocketAddr) -> Arc<dyn Connection> {
     try_connect(&transport(), address).await.unwrap().0
 }
 
-pub async fn try_connect(
-    transport: &GrpcTransport,
-    address: SocketAddr,
-) -> Result<(Arc<dyn Connection>, Welcome), ConnectError> {
+pub async fn try_connect(transport: &GrpcTransport, address: SocketAddr) -> Result<Met, ConnectError> {
     soon(transport.connect(&address.to_string(), &hello())).await
 }
 

@@ -68,7 +68,7 @@ async fn a_parcel_that_is_refused_ends_its_channel_alone() {
     let batch = rows(1, 1);
     let refused = async {
         while picky.send(Outgoing::Rows(&batch)).await.is_ok() {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     };
     soon(refused).await;
