@@ -53,7 +53,7 @@ impl Spout for Numbers {
     fn next(&mut self, out: &mut SpoutCollector<'_, i64>) -> Result<Next> {
         let now = out.now();
         let began = *self.began.get_or_insert(now);
-        let due = u64::try_from(now.as_millis() - began.as_millis()).unwrap_or(0) * self.rate / 1_000;
+        let due = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX) * self.rate / 1_000;
         for _ in 0..out.room() {
             let number = match self.again.pop() {
                 Some(number) => number,
