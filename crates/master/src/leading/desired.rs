@@ -6,7 +6,7 @@ use squall_control::{Deployed, Event, Lifecycle, State, Subject, What};
 use squall_proto::v1;
 use squall_types::cluster::{SlotId, TopologyName, WorkerName};
 
-use super::reported::Reported;
+use super::Reported;
 use crate::services::show;
 
 /// All that a worker has to run, as the state decides, with what is known of the other slots.

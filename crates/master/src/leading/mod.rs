@@ -26,6 +26,7 @@ use crate::fault::{Answer, Fault};
 
 pub(crate) use chores::run as chores;
 pub(crate) use planner::input as planner_input;
+pub(crate) use reported::Reported;
 pub(crate) use roll_call::run as roll_call;
 pub(crate) use watch::{Settings, Watch};
 
@@ -51,7 +52,7 @@ pub(crate) struct Attached {
 /// What workers' streams say, and what callers ask.
 pub(crate) enum Said {
     Attached(Attached, oneshot::Sender<Link>),
-    Beat { link: Link, reports: Vec<v1::SlotReport> },
+    Beat { link: Link, reports: Vec<v1::SlotReport>, concerns: Vec<v1::Concern> },
     Probed { id: u64, answered: bool },
     Goodbye(Link),
     Closed(Link),
@@ -72,6 +73,10 @@ pub(crate) struct Seen {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct View {
     pub workers: BTreeMap<WorkerName, Seen>,
+    /// What slots said of themselves last.
+    pub reported: Reported,
+    /// What workers said last that isn't as it should be.
+    pub concerns: BTreeMap<WorkerName, Vec<v1::Concern>>,
     /// Rules that the last plan broke.
     pub broken: Vec<String>,
     /// Executors that should leave a worker which is being drained, and can't.

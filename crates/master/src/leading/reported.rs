@@ -42,11 +42,6 @@ impl Reported {
         let slot = SlotId { worker: worker.clone(), number };
         self.0.get(&slot).map(|report| report.address.as_str()).filter(|address| !address.is_empty())
     }
-
-    /// All of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&SlotId, &v1::SlotReport)> {
-        self.0.iter()
-    }
 }
 
 /// Whether others reach it as before.
@@ -77,6 +72,6 @@ mod tests {
         assert!(reported.of(&slot, &"a".parse().unwrap()).is_some());
         assert!(reported.of(&slot, &"b".parse().unwrap()).is_none());
         reported.take(&worker, &[]);
-        assert_eq!(reported.all().count(), 0);
+        assert_eq!(reported, Reported::default());
     }
 }

@@ -9,7 +9,7 @@ use squall_proto::v1;
 use squall_types::cluster::{WorkerIncarnation, WorkerName};
 use tokio::time::Instant;
 
-use super::reported::Reported;
+use super::Reported;
 use super::watch::TICK;
 use super::{Seen, Settings};
 use crate::core::Core;

@@ -18,9 +18,8 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::desired::{Told, desired};
 use super::planner::{self, Done};
-use super::reported::Reported;
 use super::wards::{Probe, Wards};
-use super::{Attached, Link, Said, Seen, View};
+use super::{Attached, Link, Reported, Said, Seen, View};
 use crate::core::Core;
 use squall_daemon::Peers;
 use crate::services::link::message;
@@ -61,6 +60,7 @@ pub(crate) struct Watch {
     streams_ever: u64,
     told: Told,
     reported: Reported,
+    concerns: BTreeMap<WorkerName, Vec<v1::Concern>>,
     /// Topologies whose slots are to be found elsewhere now, which their workers haven't been told yet.
     moved: BTreeSet<TopologyName>,
     /// The first event that workers haven't been told of.
@@ -90,6 +90,7 @@ impl Watch {
             streams_ever: 0,
             told: Told::default(),
             reported: Reported::default(),
+            concerns: BTreeMap::new(),
             moved: BTreeSet::new(),
             untold_from,
         }
@@ -140,7 +141,8 @@ impl Watch {
                 // Who asked may be gone; then its stream is closed, which the next tick sees.
                 let _ = answer.send(link);
             }
-            Said::Beat { link, reports } if self.is_current(&link) => {
+            Said::Beat { link, reports, concerns } if self.is_current(&link) => {
+                self.concerns.insert(link.worker.clone(), concerns);
                 self.moved.extend(self.reported.take(&link.worker, &reports));
                 self.wards.beat(now, &link.worker, &reports);
             }
@@ -172,6 +174,7 @@ impl Watch {
     fn close(&mut self, now: Instant, worker: &WorkerName) {
         self.streams.remove(worker);
         self.told.forget(worker);
+        self.concerns.remove(worker);
         self.wards.closed(now, worker);
     }
 
@@ -258,8 +261,9 @@ impl Watch {
                 seen.standing = planner::standing(worker, Some(seen), now);
             }
         }
+        let (reported, concerns) = (self.reported.clone(), self.concerns.clone());
         let Done { broken, stuck, .. } = self.planned.borrow().clone();
-        View { workers, broken, stuck }
+        View { workers, reported, concerns, broken, stuck }
     }
 }
 

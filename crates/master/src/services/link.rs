@@ -26,6 +26,9 @@ const DOWN: usize = 64;
 /// The most slots, and reports of them.
 const MOST_SLOTS: usize = 1_024;
 
+/// The most concerns of a worker that are shown.
+const MOST_CONCERNS: usize = 64;
+
 /// Keeps the streams of workers.
 #[derive(Clone)]
 pub(crate) struct LinkService(pub Arc<Core>);
@@ -138,7 +141,8 @@ impl Serving {
                     let answer = v1::MasterHeartbeat { number: beat.number };
                     // A worker that takes no answers is deaf; its own clock tells it so.
                     let _ = self.down.try_send(self::message(v1::master_message::Kind::Heartbeat(answer)));
-                    Said::Beat { link: link.clone(), reports: reports(&beat.reports)? }
+                    let concerns = beat.concerns.into_iter().take(MOST_CONCERNS).collect();
+                    Said::Beat { link: link.clone(), reports: reports(&beat.reports)?, concerns }
                 }
                 Kind::ProbeResult(result) => Said::Probed { id: result.id, answered: result.answered },
                 Kind::Goodbye(_) => Said::Goodbye(link.clone()),

@@ -39,10 +39,21 @@ enum Life {
     Waiting { since: Instant },
     /// Components are prepared.
     Starting(Work<Result<Slot, StartError>>),
-    /// The topology runs.
-    Running { slot: Slot, finished: bool },
+    /// The topology runs. Its spouts here are watched, if there are any, until they are done.
+    Running { slot: Slot, spouts: Spouts },
     /// What is in flight finishes.
     Stopping(Work<Books>),
+}
+
+/// What is known of the spouts in this slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spouts {
+    /// There are none.
+    Elsewhere,
+    /// They emit.
+    Emit,
+    /// They are done, and what they emitted is too.
+    Done,
 }
 
 /// All that the process's first thread sees to.
@@ -141,8 +152,8 @@ impl<'a> Control<'a> {
             Event::Started(started) => return self.started(started?),
             Event::Finished => {
                 tracing::info!("all spouts are done");
-                if let Life::Running { finished, .. } = &mut self.life {
-                    *finished = true;
+                if let Life::Running { spouts, .. } = &mut self.life {
+                    *spouts = Spouts::Done;
                 }
             }
             Event::Stopped(books) => {
@@ -171,7 +182,7 @@ impl<'a> Control<'a> {
     async fn obey(&mut self, orders: internal::Orders) -> Result<(), HostError> {
         let orders = Orders::try_from(orders).map_err(HostError::Misfit)?;
         (self.logs.bytes, self.logs.files) = (orders.log_bytes, orders.log_files);
-        match &self.life {
+        match &mut self.life {
             Life::Waiting { .. } => self.begin(&orders).await?,
             Life::Running { slot, .. } => {
                 slot.apply(orders.placement.clone());
@@ -201,7 +212,7 @@ impl<'a> Control<'a> {
         Ok(())
     }
 
-    fn started(&mut self, slot: Slot) -> Result<Option<Ended>, HostError> {
+    fn started(&mut self, mut slot: Slot) -> Result<Option<Ended>, HostError> {
         tracing::info!("running");
         if let Some(orders) = &self.orders {
             // What was learnt of others while components were prepared.
@@ -211,7 +222,8 @@ impl<'a> Control<'a> {
         if let (Some(port), Some(acceptor)) = (&self.port, slot.acceptor()) {
             port.let_in(acceptor);
         }
-        self.life = Life::Running { slot, finished: false };
+        let spouts = if has_spouts(&slot) { Spouts::Emit } else { Spouts::Elsewhere };
+        self.life = Life::Running { slot, spouts };
         match self.stop.take() {
             Some(drain) => Ok(self.stop(drain)),
             None => {
@@ -243,8 +255,8 @@ impl<'a> Control<'a> {
         let phase = match &self.life {
             Life::Waiting { .. } => return,
             Life::Starting(_) => internal::Phase::Starting,
-            Life::Running { finished: false, .. } => internal::Phase::Running,
-            Life::Running { finished: true, .. } => internal::Phase::Finished,
+            Life::Running { spouts: Spouts::Done, .. } => internal::Phase::Finished,
+            Life::Running { .. } => internal::Phase::Running,
             Life::Stopping(_) => internal::Phase::Stopping,
         };
         let text = if phase == internal::Phase::Finished { "all its spouts are done" } else { "" };
@@ -282,13 +294,17 @@ impl<'a> Control<'a> {
 async fn at_work(life: &mut Life) -> Event {
     match life {
         Life::Starting(work) => Event::Started(work.await),
-        Life::Running { slot, finished: false } => {
+        Life::Running { slot, spouts: Spouts::Emit } => {
             slot.ended().await;
             Event::Finished
         }
         Life::Stopping(work) => Event::Stopped(work.await),
-        Life::Waiting { .. } | Life::Running { finished: true, .. } => std::future::pending().await,
+        Life::Waiting { .. } | Life::Running { .. } => std::future::pending().await,
     }
+}
+
+fn has_spouts(slot: &Slot) -> bool {
+    slot.metrics().components.iter().any(|component| component.is_spout && !component.tasks.is_empty())
 }
 
 fn set_active(slot: &Slot, active: bool) {

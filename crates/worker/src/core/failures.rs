@@ -33,6 +33,13 @@ impl Failures {
         whole.mul_f64(0.75 + f64::from(share) / 2_000.0)
     }
 
+    /// It has run for so long since.
+    pub fn ran(&mut self, for_so_long: Duration) {
+        if self.count > 0 && for_so_long >= SETTLED {
+            *self = Self::default();
+        }
+    }
+
     /// How many.
     pub const fn count(&self) -> u32 {
         self.count
@@ -77,6 +84,10 @@ mod tests {
         let (mut failures, _) = failed(8, 0);
         assert_eq!(failures.add(SETTLED, "x".to_owned(), 0), Duration::ZERO);
         assert_eq!(failures.count(), 1);
+        failures.ran(SETTLED - Duration::from_secs(1));
+        assert_eq!(failures.count(), 1);
+        failures.ran(SETTLED);
+        assert_eq!((failures.count(), failures.text(None)), (0, String::new()));
     }
 
     #[test]

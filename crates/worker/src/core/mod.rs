@@ -40,6 +40,8 @@ pub struct Patience {
     pub silence: Duration,
     /// How long what is in flight may take to finish when it is asked to end.
     pub drain: Duration,
+    /// The same, when another process waits for its place.
+    pub replaced: Duration,
     /// How long a worker waits for a master's word at its start before it goes by what it remembers.
     pub word: Duration,
     /// How often [`Event::Tick`] comes.
@@ -52,6 +54,7 @@ impl Patience {
         hello: Duration::from_secs(10),
         silence: Duration::from_secs(3),
         drain: Duration::from_secs(3),
+        replaced: Duration::from_millis(250),
         word: Duration::from_secs(2),
         tick: Duration::from_millis(100),
     };

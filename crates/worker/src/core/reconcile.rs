@@ -73,8 +73,10 @@ impl Core {
     pub(super) fn heard(&mut self, now: Duration, number: u16, incarnation: SlotIncarnation, beat: Beat) {
         let Some(process) = self.process(number, incarnation) else { return };
         process.heard = now;
+        let ran = now.saturating_sub(process.since);
         let port = beat.address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
         process.beat = Some(beat);
+        self.slot(number, now).failures.ran(ran);
         if let Some(port) = port.filter(|port| self.memory.ports.get(&number) != Some(port)) {
             self.memory.ports.insert(number, port);
             self.dirty = true;
@@ -203,8 +205,10 @@ fn tend(
         Some(wanted) if process.phase == Phase::Heard => order(process, word, wanted, number, port),
         Some(_) => Vec::new(),
         None if process.belongs(word.cluster, word.epoch) => {
-            process.phase = Phase::Stopping { kill_at: now + patience.drain + AGAIN };
-            vec![Effect::Stop { number, drain: patience.drain }]
+            // One that another is to replace makes way: what is in flight is emitted again.
+            let drain = if word.wanted.is_some() { patience.replaced } else { patience.drain };
+            process.phase = Phase::Stopping { kill_at: now + drain + AGAIN };
+            vec![Effect::Stop { number, drain }]
         }
         None => Vec::new(),
     }

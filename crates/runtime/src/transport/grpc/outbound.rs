@@ -115,10 +115,6 @@ impl Outbound for GrpcOutbound {
         }
     }
 
-    fn row_cost_ns(&self) -> u32 {
-        0
-    }
-
     fn unsendable(&mut self) -> Vec<(usize, Unsendable)> {
         std::mem::take(&mut self.unsendable)
     }

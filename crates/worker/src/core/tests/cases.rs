@@ -84,7 +84,7 @@ fn what_it_said_and_the_end_of_its_stderr_are_told_of_a_failure() {
 fn another_program_takes_the_place_once_the_old_process_is_gone() {
     let mut core = running();
     let effects = core.handle(ms(20), 0, Event::Desired(desired(1, 6, &[(0, 2)])));
-    assert_eq!(effects, [Effect::Stop { number: 0, drain: ms(3_000) }]);
+    assert_eq!(effects, [Effect::Stop { number: 0, drain: ms(250) }]);
     assert_eq!(core.handle(ms(21), 0, Event::Tick), []);
     assert_eq!(core.handle(ms(22), 0, exited(1_000)), [Effect::Fetch(package(2))]);
     let effects = core.handle(ms(23), 0, Event::Fetched { package: package(2), result: Ok(()) });
@@ -99,7 +99,7 @@ fn other_executors_are_another_process() {
     let executor = ExecutorId { first: TaskId::new(1), last: TaskId::new(2) };
     changed.slots.get_mut(&0).unwrap().program.executors.insert(executor);
     let effects = core.handle(ms(20), 0, Event::Desired(changed));
-    assert_eq!(effects, [Effect::Stop { number: 0, drain: ms(3_000) }]);
+    assert_eq!(effects, [Effect::Stop { number: 0, drain: ms(250) }]);
     let effects = core.handle(ms(22), 0, exited(1_000));
     assert_eq!(effects, [Effect::Start { number: 0, incarnation: life(1_001), package: package(1) }]);
 }
