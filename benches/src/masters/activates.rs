@@ -27,7 +27,7 @@ pub fn run(seconds: f64) -> Result<Figures, Error> {
         let until = from + Duration::from_secs_f64(seconds);
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
-            let caller = Caller::new(connection(&cluster, number % MASTERS), number as u64);
+            let caller = Caller::new(connection(&cluster, number % MASTERS));
             clients.spawn(client(caller, number, from, until));
         }
         tokio::time::sleep_until(from.into()).await;

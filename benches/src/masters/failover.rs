@@ -33,7 +33,7 @@ impl Load {
     fn new(cluster: &Cluster) -> Self {
         let (goes, decided, mut clients) = (watch::Sender::new(false), Arc::new(AtomicU64::new(0)), JoinSet::new());
         for number in 0..CLIENTS {
-            let callers = (0..MASTERS).map(|it| Caller::new(connection(cluster, it), (number * MASTERS + it) as u64));
+            let callers = (0..MASTERS).map(|it| Caller::new(connection(cluster, it)));
             clients.spawn(client(callers.collect(), number, goes.subscribe(), decided.clone()));
         }
         Self { goes, decided, _clients: clients }
@@ -83,7 +83,7 @@ pub fn run(_: f64) -> Result<Figures, Error> {
             load.until(BETWEEN).await;
             let leader = cluster.leader_of(&[0, 1, 2]).await;
             let left = (0..MASTERS).filter(|it| *it != leader);
-            let callers: Vec<_> = left.map(|it| Caller::new(connection(&cluster, it), it as u64)).collect();
+            let callers: Vec<_> = left.map(|it| Caller::new(connection(&cluster, it))).collect();
             let killed = Instant::now();
             cluster.kill(leader);
             first(callers, kill % 2 == 1).await?;

@@ -6,15 +6,16 @@ pub mod idle;
 pub mod start;
 pub mod streams;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use squall_proto::v1::topologies_client::TopologiesClient;
 use squall_proto::v1::{ActivateRequest, Applied, DeactivateRequest, Mutation, SubmitRequest, submit_request};
+use squall_tests::Cluster;
 use squall_tests::client::submission;
 use squall_tests::cluster::{channel, now};
-use squall_tests::{Cluster, Rng};
 use squall_types::cluster::RequestId;
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
@@ -67,7 +68,7 @@ fn topology(number: usize) -> String {
 async fn submit(cluster: &Cluster, numbers: std::ops::Range<usize>) -> Result<(), Error> {
     let mut submitting = JoinSet::new();
     for first in 0..AT_ONCE {
-        let mut caller = Caller::new(connection(cluster, first % MASTERS), first as u64);
+        let mut caller = Caller::new(connection(cluster, first % MASTERS));
         let own = numbers.clone().skip(first).step_by(AT_ONCE);
         submitting.spawn(async move {
             for number in own {
@@ -85,28 +86,22 @@ async fn submit(cluster: &Cluster, numbers: std::ops::Range<usize>) -> Result<()
 /// A client of one master.
 struct Caller {
     topologies: TopologiesClient<Channel>,
-    rng: Rng,
 }
 
 impl Caller {
-    fn new(channel: Channel, seed: u64) -> Self {
-        Self { topologies: TopologiesClient::new(channel), rng: Rng::new(seed ^ now().get()) }
-    }
-
-    fn mutation(&mut self) -> Mutation {
-        let random = u128::from(self.rng.draw()) << 64 | u128::from(self.rng.draw());
-        Mutation { request_id: RequestId::new(now(), random).to_string(), expected_revision: None }
+    fn new(channel: Channel) -> Self {
+        Self { topologies: TopologiesClient::new(channel) }
     }
 
     async fn submit(&mut self, name: &str) -> Result<(), Box<Status>> {
-        let header = submission(name, 0, Some(self.mutation()));
+        let header = submission(name, 0, Some(mutation()));
         let parts = [SubmitRequest { part: Some(submit_request::Part::Header(header)) }];
         self.topologies.submit(timed(tokio_stream::iter(parts))).await.map(drop).map_err(Box::new)
     }
 
     /// Has a topology activated or deactivated.
     async fn set(&mut self, name: &str, active: bool) -> Result<Applied, Box<Status>> {
-        let (mutation, name) = (Some(self.mutation()), name.to_owned());
+        let (mutation, name) = (Some(mutation()), name.to_owned());
         let answer = if active {
             self.topologies.activate(timed(ActivateRequest { mutation, name })).await
         } else {
@@ -114,6 +109,12 @@ impl Caller {
         };
         answer.map(tonic::Response::into_inner).map_err(Box::new)
     }
+}
+
+/// A mutation with an id of its own: two that are the same would be one request.
+fn mutation() -> Mutation {
+    let random = || u128::from(RandomState::new().hash_one(0));
+    Mutation { request_id: RequestId::new(now(), random() << 64 | random()).to_string(), expected_revision: None }
 }
 
 fn timed<T>(message: T) -> Request<T> {

@@ -42,12 +42,12 @@ pub fn run(_: f64) -> Result<Figures, Error> {
 
 /// Has topologies activated until the log has so many entries.
 async fn fill(cluster: &Cluster) -> Result<u64, Error> {
-    let mut caller = Caller::new(connection(cluster, 0), 0);
+    let mut caller = Caller::new(connection(cluster, 0));
     let mut last = caller.set(&topology(0), true).await?.revision;
     let more = ENTRIES.checked_sub(last).ok_or(Error::Shape("the log is too long already"))?;
     let mut filling = JoinSet::new();
     for first in 0..AT_ONCE {
-        let mut caller = Caller::new(connection(cluster, first % MASTERS), first as u64);
+        let mut caller = Caller::new(connection(cluster, first % MASTERS));
         let own = (first as u64..more).step_by(AT_ONCE).map(|it| topology(it as usize % TOPOLOGIES));
         filling.spawn(async move {
             let mut last = 0;

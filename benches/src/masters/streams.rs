@@ -14,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use super::{block_on, connection, start, submit};
+use super::{AT_ONCE, block_on, connection, start, submit};
 use crate::error::Error;
 use crate::harness::{Figures, figures};
 use crate::meter::{cpu_seconds, cpu_seconds_of, rss_mb_of};
@@ -34,12 +34,8 @@ pub fn run(seconds: f64) -> Result<Figures, Error> {
     block_on(async {
         let cluster = start().await?;
         let leader = cluster.leader_of(&[0, 1, 2]).await;
-        let (answers, mut workers) = (watch::Sender::new(0_u64), attach(&cluster, leader)?);
-        let mut running = JoinSet::new();
-        while let Some(worker) = workers.join_next().await {
-            let worker = worker.map_err(|_| Error::Shape("a worker panicked"))??;
-            running.spawn(worker.run(answers.clone()));
-        }
+        let answers = watch::Sender::new(0_u64);
+        let mut running = attach(&cluster, leader, &answers).await?;
         submit(&cluster, 0..TOPOLOGIES).await?;
         tokio::time::sleep(SETTLE).await;
         let pid = cluster.pid(leader).to_string();
@@ -66,13 +62,20 @@ fn why(ended: Result<Status, tokio::task::JoinError>) -> Error {
     ended.map_or(Error::Shape("a worker panicked"), |status| Box::new(status).into())
 }
 
-/// All workers, on their way to the leader.
-fn attach(cluster: &Cluster, leader: usize) -> Result<JoinSet<Result<Worker, Box<Status>>>, Error> {
-    let mut workers = JoinSet::new();
-    for number in 0..WORKERS {
-        workers.spawn(Worker::attach(connection(cluster, leader), number));
+/// Has all workers come to the leader, a few at the same time.
+async fn attach(cluster: &Cluster, leader: usize, answers: &watch::Sender<u64>) -> Result<JoinSet<Status>, Error> {
+    let mut running = JoinSet::new();
+    for first in (0..WORKERS).step_by(AT_ONCE) {
+        let mut coming = JoinSet::new();
+        for number in first..WORKERS.min(first + AT_ONCE) {
+            coming.spawn(Worker::attach(connection(cluster, leader), number));
+        }
+        while let Some(worker) = coming.join_next().await {
+            let worker = worker.map_err(|_| Error::Shape("a worker panicked"))??;
+            running.spawn(worker.run(answers.clone()));
+        }
     }
-    Ok(workers)
+    Ok(running)
 }
 
 /// A worker's side of its stream: it does as it is told at once.
