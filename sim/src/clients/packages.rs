@@ -40,7 +40,7 @@ pub async fn run(masters: Vec<Channel>, mut rng: Rng, desk: Desk) {
     for package in &there {
         for master in &masters {
             match get(master.clone(), package).await {
-                Ok(found) if found == package => {}
+                Ok(found) if found == *package => {}
                 Ok(found) => {
                     desk.complain(format!("a package of {} bytes came as {} others", package.len(), found.len()))
                 }

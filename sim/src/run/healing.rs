@@ -92,7 +92,8 @@ impl World {
 /// Whether a worker runs what was decided.
 fn obeyed(state: &State, hand: &Hand) -> bool {
     let version = |name| state.topology(name).and_then(|it| it.assignment()).map_or(0, |it| it.version.get());
-    let slots = state.slots_on(&hand.name());
+    let worker = hand.name();
+    let slots = state.slots_on(&worker);
     let decided: BTreeMap<_, _> =
         slots.map(|(slot, name)| (u32::from(slot.number), (name.to_string(), version(name)))).collect();
     decided == hand.runs()
