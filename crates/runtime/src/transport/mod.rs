@@ -136,17 +136,16 @@ pub enum ConnectError {
     Refused(#[source] Refusal),
 }
 
+/// A peer that has let us in, and what it said.
+pub type Dialled = (Arc<dyn Connection>, Welcome);
+
 /// Reaches other slots.
 pub trait Transport: Send + Sync + 'static {
     /// Dials a peer at its address. It must answer in a time that the transport bounds.
     ///
     /// # Errors
     /// The peer doesn't answer, or refuses.
-    fn connect<'a>(
-        &'a self,
-        address: &'a str,
-        hello: &'a Hello,
-    ) -> BoxFuture<'a, Result<(Arc<dyn Connection>, Welcome), ConnectError>>;
+    fn connect<'a>(&'a self, address: &'a str, hello: &'a Hello) -> BoxFuture<'a, Result<Dialled, ConnectError>>;
 }
 
 /// A peer that has let us in. Dropping it with all its channels ends it.

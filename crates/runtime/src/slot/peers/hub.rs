@@ -343,7 +343,7 @@ impl Hub {
                 component.is_some_and(|index| common.topology.component(index).kind == Kind::Spout)
             };
             let tasks = placement.slots.get(slot).into_iter().flat_map(Peer::tasks).filter(spout);
-            let tasks: Vec<u16> = tasks.map(|task| task.get()).collect();
+            let tasks: Vec<u16> = tasks.map(squall_types::TaskId::get).collect();
             if !tasks.is_empty() {
                 ledgers.push((neighbour.spouts.acks.clone(), tasks));
             }
