@@ -139,7 +139,7 @@ pub enum ConnectError {
 }
 
 /// A peer that has let us in, and what it said.
-pub type Met = (Arc<dyn Connection>, Welcome);
+pub type Dialled = (Arc<dyn Connection>, Welcome);
 
 /// Reaches other slots.
 pub trait Transport: Send + Sync + 'static {
@@ -147,7 +147,7 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// # Errors
     /// The peer doesn't answer, or refuses.
-    fn connect<'a>(&'a self, address: &'a str, hello: &'a Hello) -> BoxFuture<'a, Result<Met, ConnectError>>;
+    fn connect<'a>(&'a self, address: &'a str, hello: &'a Hello) -> BoxFuture<'a, Result<Dialled, ConnectError>>;
 }
 
 /// A peer that has let us in. Dropping it with all its channels ends it.

@@ -57,6 +57,7 @@ pub struct Errand {
 pub struct Reached {
     /// The peer was dialled, not only greeted again.
     pub fresh: bool,
+    pub address: String,
     pub incarnation: SlotIncarnation,
     /// The newest assignment that the peer knows.
     pub version: AssignmentVersion,
@@ -92,7 +93,15 @@ async fn reach(errand: Errand, transport: Arc<dyn Transport>) -> Result<Reached,
         }
     }
     let acks = if fresh && errand.acks { Some(connection.open(Channel::Acks).await?) } else { None };
-    Ok(Reached { fresh, incarnation: welcome.incarnation, version: welcome.version, connection, lanes, acks })
+    Ok(Reached {
+        fresh,
+        address: errand.address,
+        incarnation: welcome.incarnation,
+        version: welcome.version,
+        connection,
+        lanes,
+        acks,
+    })
 }
 
 /// The sending end of a channel, and what the peer knows that it leads to.
