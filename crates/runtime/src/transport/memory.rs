@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{
-    Acceptor, Channel, ConnectError, Connection, Dialled, Hello, Inbound, Incoming, Lost, Outbound, Outgoing,
+    Acceptor, Channel, ConnectError, Connection, Dialled, Hello, Inbound, Incoming, Lost, Outbound, Outgoing, Sent,
     Transport, Welcome,
 };
 
@@ -216,7 +216,7 @@ impl Outbound for Sending {
         self.row_cost.load(Relaxed)
     }
 
-    fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<(), Lost>> {
+    fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<Sent, Lost>> {
         let parcel = match parcel {
             Outgoing::Placement(placement) => Incoming::Placement(placement.clone()),
             Outgoing::Introduction(introduction) => Incoming::Introduction(introduction.clone()),
@@ -229,7 +229,7 @@ impl Outbound for Sending {
             tokio::select! {
                 biased;
                 () = lost(whole) => Err(Lost),
-                sent = self.parcels.send(parcel) => sent.map_err(|_| Lost),
+                sent = self.parcels.send(parcel) => sent.map(|()| Sent::WHOLE).map_err(|_| Lost),
             }
         }
         .boxed()

@@ -11,7 +11,7 @@ use crate::AckBatch;
 use crate::inbox::{Inbox, Parcel};
 use crate::transport::{
     Channel, ConnectError, Connection, Hello, Introduction, LaneNumber, Left, Lost, Outbound, Outgoing, RemoteLane,
-    Transport,
+    Sent, Transport,
 };
 
 /// What waits to be said to a peer. It outlives the connection: what is said while there is none is said later.
@@ -118,7 +118,7 @@ impl Channelled {
     }
 
     /// Sends a parcel, behind the placement that it may rest on.
-    async fn send(&mut self, parcel: Outgoing<'_>, rows: usize) -> Result<(), Lost> {
+    async fn send(&mut self, parcel: Outgoing<'_>, rows: usize) -> Result<Sent, Lost> {
         if self.common.ask(|fence| fence.placement().version) > self.told {
             let placement = self.common.ask(|fence| fence.placement().clone());
             self.told = placement.version;
@@ -126,7 +126,9 @@ impl Channelled {
             self.outbound.send(Outgoing::Placement(&placement)).await?;
         }
         self.common.counts.sent(rows);
-        self.outbound.send(parcel).await
+        let sent = self.outbound.send(parcel).await?;
+        self.common.counts.sent_as(sent.parcels);
+        Ok(sent)
     }
 }
 
@@ -147,8 +149,9 @@ pub async fn carry_rows(mut channel: Channelled, lane: RemoteLane, inbox: Arc<In
                     return;
                 }
             }
-            if channel.send(Outgoing::Rows(&batch), rows).await.is_err() {
-                return;
+            let Ok(sent) = channel.send(Outgoing::Rows(&batch), rows).await else { return };
+            if !sent.left_out.is_empty() {
+                common.leave_out(&batch, &sent.left_out);
             }
             if common.topology.closes_cycle(component, usize::from(batch.input)) {
                 common.control.add_feedback(-i64::try_from(rows).unwrap_or(i64::MAX));

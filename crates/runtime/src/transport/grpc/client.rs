@@ -16,7 +16,7 @@ use super::dial::dial;
 use super::security::Security;
 use super::serve::Tracked;
 use super::settings::Settings;
-use crate::transport::{ConnectError, Connection as _, Hello, Dialled, Transport};
+use crate::transport::{ConnectError, Connection as _, Dialled, Hello, Transport};
 
 /// Which peers are far enough away for frames to be compressed.
 type Far = dyn Fn(&SlotId) -> bool + Send + Sync;

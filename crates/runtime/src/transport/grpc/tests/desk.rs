@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::soon;
 use crate::transport::grpc::{GrpcTransport, Security, Settings, serve, services};
 use crate::transport::{
-    Acceptor, Channel, ConnectError, Connection, Hello, Inbound, Incoming, LaneNumber, Dialled, Outbound, Outgoing,
+    Acceptor, Channel, ConnectError, Connection, Dialled, Hello, Inbound, Incoming, LaneNumber, Outbound, Outgoing,
     RemoteLane, Transport as _, Welcome,
 };
 
