@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use squall_proto::internal::tuples_client::TuplesClient;
 use squall_proto::internal::tuples_server::{Tuples, TuplesServer};
-use squall_proto::internal::{Frame, Nothing};
+use squall_proto::internal::{Frame, LaneNotice};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Endpoint, Server};
@@ -26,7 +26,7 @@ struct Count(Arc<AtomicU64>);
 
 #[tonic::async_trait]
 impl Tuples for Count {
-    type SendStream = Pin<Box<dyn Stream<Item = Result<Nothing, Status>> + Send>>;
+    type SendStream = Pin<Box<dyn Stream<Item = Result<LaneNotice, Status>> + Send>>;
 
     async fn send(&self, request: Request<Streaming<Frame>>) -> Result<Response<Self::SendStream>, Status> {
         let (bytes, frames) = (self.0.clone(), request.into_inner());
@@ -71,7 +71,7 @@ async fn send(address: std::net::SocketAddr, stop: Arc<AtomicBool>) -> Result<()
     let messages = messages.take_while(move |_| std::future::ready(!stop.load(Relaxed)));
     let answer = TuplesClient::new(channel).send(messages).await;
     let mut answers = answer.map_err(|_| Error::Shape("bare gRPC was refused"))?.into_inner();
-    while let Ok(Some(Nothing {})) = answers.message().await {}
+    while let Ok(Some(LaneNotice { .. })) = answers.message().await {}
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use squall::Delivery::{self, AtLeastOnce, AtMostOnce};
 use crate::error::Error;
 use crate::harness::Figures;
 use crate::plans::{self, Size};
-use crate::{allocations, awaiting, carriage, derive, frames, idle, latency, line, memory, null, rare, words};
+use crate::{allocations, awaiting, carriage, derive, frames, idle, latency, line, memory, null, rare, remote, words};
 
 /// A bench: how it is called, what it is compared with, and what is asked of its figures.
 pub struct Bench {
@@ -179,8 +179,16 @@ fn others() -> [Bench; 4] {
     ]
 }
 
-fn between_slots() -> [Bench; 3] {
+fn between_slots() -> [Bench; 5] {
+    let remote = |delivery| {
+        Bench::new(format!("remote-{}", mode(delivery)), 6.0, move |seconds| remote::run(delivery, seconds))
+            .higher("mrows_s", "M rows/s", json!({ "min": 5.0 }), json!({ "min": 10.0 }))
+            .higher("payload_mb_s", "MB/s", json!({ "ratio_min": 0.5 }), json!({ "ratio_min": 0.8 }))
+            .told("cpu_s_per_m", "CPU-s/M rows")
+    };
     [
+        remote(AtMostOnce),
+        remote(AtLeastOnce),
         Bench::new("frames", 3.0, frames::run)
             .lower("write_ns", "ns/row", json!({ "max": 30.0 }), json!({ "max": 15.0 }))
             .lower("read_ns", "ns/row", json!({ "max": 150.0 }), json!({ "max": 73.0 }))

@@ -21,6 +21,7 @@ mod null;
 mod pace;
 mod plans;
 mod rare;
+mod remote;
 mod rows;
 mod tally;
 mod words;

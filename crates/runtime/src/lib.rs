@@ -36,7 +36,7 @@ pub use lane::Work;
 pub use lane::{AckBatch, CustomGrouping};
 pub use replay::{DeadLetter, Replay, Undelivered};
 pub use slot::{
-    Books, Code, Fault, GroupingFactory, Injector, Instead, Look, Membership, Monitor, Options, Program, Slot,
+    Applied, Books, Code, Fault, GroupingFactory, Injector, Instead, Look, Membership, Monitor, Options, Program, Slot,
     StartError, Traffic,
 };
 pub use tap::Tap;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
 use squall_proto::{internal, v1};
 use squall_types::TaskId;
 use squall_types::cluster::{
@@ -63,12 +64,19 @@ fn wanted(own: &SlotId, slot: v1::DesiredSlot) -> Result<Wanted, Unreadable> {
             topology: parsed("a topology's name", &slot.topology)?,
             version: TopologyVersion::new(slot.topology_version),
             package,
+            shape: shape(&slot.description),
             executors: slots.get(own).map(|peer| peer.executors.clone()).unwrap_or_default(),
         },
         active: slot.active,
         description: slot.description,
         placement: Placement { version: AssignmentVersion::new(slot.assignment_version), slots },
     })
+}
+
+/// The first bytes of a hash of the topology as it is to run.
+fn shape(description: &str) -> u64 {
+    let hash: [u8; 32] = Sha256::digest(description.as_bytes()).into();
+    hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 fn executor(first: u32, last: u32) -> Result<ExecutorId, Unreadable> {
@@ -141,6 +149,7 @@ pub(crate) fn orders(
             topology: identity.program.topology.to_string(),
             topology_version: identity.program.version.get(),
             package: identity.program.package.map_or_else(String::new, |id| id.to_string()),
+            shape: identity.program.shape,
             executors: identity.program.executors.iter().map(placed).collect(),
         }),
         description: wanted.description.clone(),
@@ -169,6 +178,7 @@ pub(crate) fn identity(identity: &internal::SlotIdentity) -> Result<Identity, Un
             topology: parsed("a topology's name", &identity.topology)?,
             version: TopologyVersion::new(identity.topology_version),
             package: package.map(|it| parsed("a package", it)).transpose()?,
+            shape: identity.shape,
             executors: executors.collect::<Result<_, _>>()?,
         },
     })

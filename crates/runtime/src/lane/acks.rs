@@ -153,6 +153,8 @@ impl AckOut {
             batch.failed.into_iter().for_each(|(root, kind)| self.fail(root, kind));
             batch.extended.into_iter().for_each(|root| self.extend(root));
         }
+        // They have waited.
+        self.since_ns = 0;
     }
 
     /// Says that records may have come in at this time; their age counts from the first such call after a flush.
@@ -169,7 +171,8 @@ impl AckOut {
             if batch.acked.len() >= Self::FULL || everything && !batch.is_empty() {
                 // Rows in flight bound the records, so their lane has no bound of its own.
                 let full = std::mem::take(batch);
-                *batch = inbox.push(full).unwrap_or_default();
+                // One that is left keeps nothing back: the ledger is elsewhere, as the lane is about to learn.
+                *batch = inbox.push(full).unwrap_or_else(|full| full);
             }
         }
         if everything {

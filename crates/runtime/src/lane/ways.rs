@@ -69,11 +69,6 @@ impl Ways {
         self.by_task.get(task.index()).and_then(Option::as_ref)
     }
 
-    /// By component: whether its rows stay in the slot that they are made in.
-    pub fn locals(&self) -> Arc<[bool]> {
-        self.local.clone()
-    }
-
     /// Whether a component's rows stay in the slot that they are made in.
     pub fn is_local(&self, component: usize) -> bool {
         self.local[component]

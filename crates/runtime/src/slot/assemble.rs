@@ -48,16 +48,17 @@ pub struct Assembler {
     clock: Clock,
     control: Arc<Control>,
     signpost: Arc<Signpost>,
-    life: Life,
     user_metrics: Vec<UserMetrics>,
     configs: Vec<Arc<Config>>,
     directory: Arc<[(ComponentId, Box<[TaskId]>)]>,
 }
 
-/// Where new lanes report that they are ready, and what their threads hold while they run.
+/// What new lanes begin with: where they report that they are ready, what their threads hold while they run, and what tells them from
+/// earlier ones.
 pub struct Starting {
     pub prepared: Prepared,
     pub running: watch::Receiver<()>,
+    pub life: Life,
 }
 
 impl Assembler {
@@ -68,7 +69,6 @@ impl Assembler {
         clock: Clock,
         control: Arc<Control>,
         signpost: Arc<Signpost>,
-        life: Life,
     ) -> Self {
         let topology = &program.topology;
         let configs = topology.components().iter().map(|component| Arc::new(settings(program, component)));
@@ -83,7 +83,6 @@ impl Assembler {
             clock,
             control,
             signpost,
-            life,
         }
     }
 
@@ -118,7 +117,7 @@ impl Assembler {
         let mut nodes = Vec::new();
         let mut entries = Vec::new();
         for at in 0..lane.plan.nodes.len() {
-            let (node, entry) = self.node(lane, at, &ways)?;
+            let (node, entry) = self.node(lane, at, &ways, starting.life)?;
             nodes.push(node);
             entries.push(entry);
         }
@@ -130,7 +129,7 @@ impl Assembler {
         let prepared = starting.prepared.clone();
         let (future, inbox): (LaneFuture, _) = match (&lane.inlet, &self.program.codes[head].0) {
             (Inlet::Acks(inbox), CodeKind::Spout(make)) => {
-                let cells = self.cells(lane, inbox, make.as_ref(), &entries[0].metrics, &starting.running);
+                let cells = self.cells(lane, inbox, make.as_ref(), &entries[0].metrics, starting);
                 let lane = SpoutLane::new(chain, inbox.clone(), self.control.clone(), cells, ticks);
                 (Box::pin(super::start::spout_lane(lane, prepared)), LaneEntry::acks(inbox))
             }
@@ -164,11 +163,11 @@ impl Assembler {
         }
     }
 
-    fn node(&self, lane: &LocalLane, at: usize, ways: &Ways) -> Result<(Node, NodeEntry), StartError> {
+    fn node(&self, lane: &LocalLane, at: usize, ways: &Ways, life: Life) -> Result<(Node, NodeEntry), StartError> {
         let part = &lane.plan.nodes[at];
         let metrics = NodeMetrics::new(part.tasks.len());
         let user = self.user_metrics[part.component].clone();
-        let outputs = self.outputs(lane, at, ways)?;
+        let outputs = self.outputs(lane, at, ways, life)?;
         let factory = match &self.program.codes[part.component] {
             Code(CodeKind::Bolt(factory)) => Some(factory.clone()),
             _ => None,
@@ -176,7 +175,7 @@ impl Assembler {
         let groups = self.program.topology.topology().key_groups;
         let cells = factory.iter().flat_map(|factory| {
             part.tasks.iter().map(|task| {
-                let state = StateStore::new(groups, mix(self.life.seed, u64::from(task.get())));
+                let state = StateStore::new(groups, mix(life.seed, u64::from(task.get())));
                 TaskCell::new(self.info(part.component, *task), factory(), state)
             })
         });
@@ -190,7 +189,7 @@ impl Assembler {
         self.program.topology.topology().delivery == Delivery::AtLeastOnce
     }
 
-    fn outputs(&self, lane: &LocalLane, at: usize, ways: &Ways) -> Result<Outputs, StartError> {
+    fn outputs(&self, lane: &LocalLane, at: usize, ways: &Ways, life: Life) -> Result<Outputs, StartError> {
         let nodes = &lane.plan.nodes;
         let part = &nodes[at];
         let component = self.program.topology.component(part.component);
@@ -214,7 +213,7 @@ impl Assembler {
             let schema = Arc::new(Schema::new(component.id.clone(), stream.id.clone(), stream.fields.clone()));
             streams.push(OutStream::new(schema, stream.direct, edges, chained));
         }
-        let key = mix(self.life.seed, u64::from(lane.number.0) << 32 | at as u64);
+        let key = mix(life.seed, u64::from(lane.number.0) << 32 | at as u64);
         let mut outputs = Outputs::new(streams, EdgeIds::new(key), self.tracked(), sources);
         outputs.tap = self.options.tap.clone();
         Ok(outputs)
@@ -307,7 +306,7 @@ impl Assembler {
         inbox: &Arc<Inbox<AckBatch>>,
         make: &(dyn Fn(CellParts, bool) -> Box<dyn crate::lane::SpoutCell> + Send + Sync),
         metrics: &Arc<NodeMetrics>,
-        running: &watch::Receiver<()>,
+        starting: &Starting,
     ) -> Vec<Box<dyn crate::lane::SpoutCell>> {
         let topology = self.program.topology.topology();
         let part = lane.head();
@@ -325,8 +324,8 @@ impl Assembler {
                 user_metrics: self.user_metrics[part.component].clone(),
                 tap: self.options.tap.clone(),
                 pace_ns: if self.options.one_thread { SIMULATED_PACE_NS } else { 0 },
-                life: self.life.of(*task),
-                running: running.clone(),
+                life: starting.life.of(*task),
+                running: starting.running.clone(),
             };
             make(parts, own_thread)
         };

@@ -91,6 +91,11 @@ impl Lanes {
         self.lanes.iter()
     }
 
+    /// All tasks that run here.
+    pub fn tasks(&self) -> impl Iterator<Item = TaskId> {
+        self.lanes.iter().flat_map(|lane| &lane.plan.nodes).flat_map(|node| node.tasks.iter().copied())
+    }
+
     /// A lane.
     pub fn get(&self, number: LaneNumber) -> Option<&Arc<LocalLane>> {
         self.lanes.get(usize::from(number.0))

@@ -2,6 +2,7 @@
 //! peers.
 
 mod assemble;
+mod crew;
 mod inject;
 mod lanes;
 mod life;
@@ -18,34 +19,42 @@ use std::time::Duration;
 use squall_engine::plan::{Plan, local_edges};
 use squall_types::cluster::Placement;
 use squall_types::{ComponentId, TaskId};
-use tokio::sync::{mpsc, watch};
 
 pub(crate) use inject::advance;
 pub use inject::{Fault, Injector, Instead};
+pub(crate) use life::SpoutLife;
 pub use options::Options;
 pub use peers::{Membership, Traffic};
 pub use program::{Code, GroupingFactory, Program};
 pub use start::StartError;
 
 use crate::clock::Clock;
-use crate::lane::{Control, Phase, Signpost};
+use crate::lane::Phase;
 use crate::metrics::Snapshot;
 use crate::transport::Acceptor;
-use assemble::{Assembler, Starting};
+use crew::Crew;
 use lanes::Lanes;
 use life::Life;
-pub(crate) use life::SpoutLife;
 use peers::{Common, Peers};
 use registry::Registry;
-use threads::Threads;
 
 /// A running topology.
 pub struct Slot {
-    control: Arc<Control>,
-    registry: Arc<Registry>,
-    threads: Threads,
-    clock: Clock,
+    crew: Crew,
     peers: Option<Peers>,
+}
+
+/// What a slot made of a placement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It holds.
+    Now,
+    /// The slot knows a newer one.
+    Older,
+    /// The slot is alone: it has no peers.
+    Alone,
+    /// Executors that run here are elsewhere in it. A slot lets none go while it runs: it is to be ended, and started with what it keeps.
+    StartAnew,
 }
 
 /// A slot at a moment: whether a topology of several slots rests is seen by two looks at each of them.
@@ -137,12 +146,14 @@ impl Slot {
     /// A component can't be prepared, or the system refuses a thread.
     pub async fn start(program: &Program, options: &Options) -> Result<Self, StartError> {
         let topology = &program.topology;
-        let plan = Plan::new(topology, if options.one_thread { 1 } else { options.cores });
-        let local = local_edges(topology, None).into();
-        let seed = seed_of(options)?;
-        let making = Making::new(program, options, &plan, local, Life::alone(seed));
-        let (registry, threads) = making.run(options).await?;
-        Ok(Self { control: making.control, registry, threads, clock: making.clock, peers: None })
+        let plan = Plan::new(topology, options.lane_cores());
+        let local: Arc<[bool]> = local_edges(topology, None).into();
+        let mut lanes = Lanes::default();
+        let made = lanes.add(topology, &plan, &local, options.bound);
+        let mut crew = Crew::new(program, options, lanes.ways(topology, local, lanes.ledgers()))?;
+        crew.add(&made, Life::alone(options.seed()?)).await?;
+        crew.control.set_phase(Phase::Active);
+        Ok(Self { crew, peers: None })
     }
 
     /// As [`start`](Self::start), but runs only the executors that this slot has, and reaches the others in their slots. Others reach this
@@ -151,20 +162,20 @@ impl Slot {
     /// # Errors
     /// A component can't be prepared, or the system refuses a thread.
     pub async fn join(program: &Program, options: &Options, membership: Membership) -> Result<Self, StartError> {
+        let seed = options.seed()?;
         let (topology, placement) = (&program.topology, &membership.placement);
         let local: Arc<[bool]> = local_edges(topology, Some(placement)).into();
-        let executors = placement.slots.get(&membership.own).map(|peer| peer.executors.clone()).unwrap_or_default();
-        let cores = if options.one_thread { 1 } else { options.cores };
-        let plan = Plan::for_slot(topology, cores, &executors, &local);
-        let Membership { own, incarnation, .. } = &membership;
-        let life = Life::among_others(seed_of(options)?, own, *incarnation, placement.version);
-        let making = Making::new(program, options, &plan, local, life);
-        let (registry, threads) = making.run(options).await?;
-        let Making { clock, control, signpost, lanes, .. } = making;
-        let shared = (control.clone(), signpost);
-        let common = Common::new(topology.clone(), options.bound, clock, shared, lanes, membership.fence());
-        let peers = Peers::meet(Arc::new(common), membership.transport);
-        Ok(Self { control, registry, threads, clock, peers: Some(peers) })
+        let plan = Plan::for_slot(topology, options.lane_cores(), &membership.executors(placement), &local);
+        let mut lanes = Lanes::default();
+        let made = lanes.add(topology, &plan, &local, options.bound);
+        let mut crew = Crew::new(program, options, lanes.ways(topology, local, lanes.ledgers()))?;
+        let life = membership.life(seed, placement.version);
+        let shared = (crew.control.clone(), crew.signpost.clone());
+        let common = Common::new(topology.clone(), options.bound, crew.clock, shared, lanes, membership.fence());
+        let peers = Peers::meet(Arc::new(common), membership, options, seed).await;
+        crew.add(&made, life).await?;
+        crew.control.set_phase(Phase::Active);
+        Ok(Self { crew, peers: Some(peers) })
     }
 
     /// What lets other slots of the topology in: for the transport. None in a slot that is alone.
@@ -172,12 +183,23 @@ impl Slot {
         self.peers.as_ref().map(Peers::door)
     }
 
-    /// Takes a newer placement, or one of the same version that knows more of addresses and lives.
-    pub fn apply(&self, placement: Placement) {
-        let Some(peers) = &self.peers else { return };
-        if peers.common.teach(|fence| fence.learn(placement)) {
-            peers.look_again();
+    /// Takes a newer placement, or one of the same version that knows more of addresses and lives: starts the executors that this slot has
+    /// got, in lanes of their own, and sends what is for others to where they are now. Lanes that run are not touched.
+    ///
+    /// # Errors
+    /// A component can't be prepared, or the system refuses a thread: the slot has ended.
+    pub async fn apply(&mut self, placement: Placement) -> Result<Applied, StartError> {
+        let Some(peers) = &self.peers else { return Ok(Applied::Alone) };
+        match peers.prepare(&placement) {
+            Err(otherwise) => return Ok(otherwise),
+            Ok(None) => peers.take(placement, None).await,
+            Ok(Some((made, lanes, life))) => {
+                // Before they run: what they emit, and what is acked of it, finds its way.
+                peers.take(placement, Some(lanes)).await;
+                self.crew.add(&made, life).await?;
+            }
         }
+        Ok(Applied::Now)
     }
 
     /// Where each bolt's batches are handed over within a lane, on so many cores: the chained components.
@@ -189,25 +211,30 @@ impl Slot {
 
     /// Lets spouts emit again.
     pub fn activate(&self) {
-        self.control.set_phase(Phase::Active);
+        self.crew.control.set_phase(Phase::Active);
     }
 
     /// Has spouts pause; what is in flight goes on.
     pub fn deactivate(&self) {
-        self.control.set_phase(Phase::Inactive);
+        self.crew.control.set_phase(Phase::Inactive);
     }
 
     /// Ends all spouts here; what is in flight goes on. In a topology of several slots this comes first in all of them, then all rest, and
     /// then they are [drained](Self::drain).
     pub fn end_spouts(&self) {
-        self.control.set_phase(Phase::Draining);
+        self.crew.control.set_phase(Phase::Draining);
     }
 
     /// Looks whether the slot rests.
     pub fn look(&self) -> Look {
         let traffic = self.traffic();
         let moved = self.moved();
-        Look { rests: moved.is_some(), pending: self.registry.pending(), moved: moved.unwrap_or_default(), traffic }
+        Look {
+            rests: moved.is_some(),
+            pending: self.crew.registry.pending(),
+            moved: moved.unwrap_or_default(),
+            traffic,
+        }
     }
 
     /// What has crossed to other slots, and come from them.
@@ -218,38 +245,38 @@ impl Slot {
     /// A number that changes with everything that moves; none while something is under way.
     fn moved(&self) -> Option<u64> {
         let outside = self.peers.as_ref().map_or(Some(0), |peers| peers.common.rest())?;
-        Some(self.registry.rest()?.wrapping_add(outside))
+        Some(self.crew.registry.rest()?.wrapping_add(outside))
     }
 
     /// All figures as they are now.
     pub fn metrics(&self) -> Snapshot {
-        self.registry.snapshot()
+        self.crew.registry.snapshot()
     }
 
     /// Something to read the figures with, elsewhere.
     pub fn monitor(&self) -> Monitor {
-        Monitor { registry: self.registry.clone() }
+        Monitor { registry: self.crew.registry.clone() }
     }
 
     /// The tasks of a component; none if there is no such component.
     pub fn tasks_of(&self, component: &str) -> Vec<TaskId> {
-        self.registry.tasks_of(component)
+        self.crew.registry.tasks_of(component)
     }
 
     /// Kills a task as if it had panicked between two rows: its instance is dropped with the tokens that it holds, which fails
     /// their tuples; a spout's pending roots are lost; a new instance starts. Keyed state stays.
     pub fn kill_task(&self, task: TaskId) {
-        self.control.kill(task);
+        self.crew.control.kill(task);
     }
 
     /// The slot's clock.
     pub fn clock(&self) -> Clock {
-        self.clock
+        self.crew.clock
     }
 
     /// Returns once every spout is done and nothing is in flight or pending.
     pub async fn ended(&self) {
-        self.control.spouts_ended().await;
+        self.crew.control.spouts_ended().await;
         self.at_rest().await;
     }
 
@@ -259,7 +286,7 @@ impl Slot {
         const LOOK: Duration = Duration::from_millis(1);
         let mut before = None;
         loop {
-            let now = self.moved().filter(|_| self.registry.pending() == 0);
+            let now = self.moved().filter(|_| self.crew.registry.pending() == 0);
             if now.is_some() && now == before {
                 return;
             }
@@ -270,7 +297,7 @@ impl Slot {
 
     /// Ends the topology: spouts stop, what is in flight finishes unless the deadline passes first, components are cleaned up.
     pub async fn drain(self, deadline: Duration) -> Books {
-        self.control.set_phase(Phase::Draining);
+        self.crew.control.set_phase(Phase::Draining);
         let finished = tokio::time::timeout(deadline, self.at_rest()).await.is_ok();
         self.stop(finished).await
     }
@@ -282,90 +309,32 @@ impl Slot {
 
     async fn stop(mut self, finished: bool) -> Books {
         const GRACE: Duration = Duration::from_millis(500);
-        self.control.set_phase(Phase::Stopping);
-        // Nobody waits for a receiver that hangs.
-        self.registry.close();
+        self.crew.stop();
         self.peers.iter_mut().for_each(Peers::end);
-        let mut ended = self.threads.end(GRACE).await;
+        let mut ended = self.crew.end(GRACE).await;
         // Once nothing is in flight, a spout that blocks in `next` is left to the process's end; a bolt may need time to clean up.
-        if !ended && finished && !self.registry.running_bolts().is_empty() {
-            ended = self.threads.end(GRACE * 9).await;
+        if !ended && finished && !self.crew.registry.running_bolts().is_empty() {
+            ended = self.crew.end(GRACE * 9).await;
         }
         // Lanes have written their last figures by now.
         let mut books = Books { cut_short: !finished, ..self.books() };
         if !ended {
-            books.hung = if finished { self.registry.running_bolts() } else { self.registry.running() };
+            let registry = &self.crew.registry;
+            books.hung = if finished { registry.running_bolts() } else { registry.running() };
         }
         books
     }
 
     /// What became of the roots so far.
     pub fn books(&self) -> Books {
-        Books::of(&self.registry.snapshot())
+        Books::of(&self.crew.registry.snapshot())
     }
 }
 
 impl Drop for Slot {
     /// A slot that is dropped is ended at once; nobody waits for its threads.
     fn drop(&mut self) {
-        self.control.set_phase(Phase::Stopping);
-        self.registry.close();
+        self.crew.stop();
         self.peers.iter_mut().for_each(Peers::end);
-    }
-}
-
-/// What a random seed is made of where none is given.
-fn seed_of(options: &Options) -> Result<u64, StartError> {
-    options.seed.map_or_else(|| getrandom::u64().map_err(StartError::NoRandomness), Ok)
-}
-
-/// A slot that is being made.
-struct Making {
-    clock: Clock,
-    control: Arc<Control>,
-    signpost: Arc<Signpost>,
-    lanes: Lanes,
-    assembler: Assembler,
-}
-
-impl Making {
-    fn new(program: &Program, options: &Options, plan: &Plan, local: Arc<[bool]>, life: Life) -> Self {
-        crate::panics::install();
-        let clock = options.epoch.map_or_else(Clock::system, Clock::starting_at);
-        let control = Arc::new(Control::new(options.feedback_limit));
-        let topology = &program.topology;
-        let mut lanes = Lanes::default();
-        lanes.add(topology, plan, &local, options.bound);
-        let signpost = Arc::new(Signpost::new(lanes.ways(topology, local, lanes.ledgers())));
-        let assembler = Assembler::new(program, options, clock, control.clone(), signpost.clone(), life);
-        Self { clock, control, signpost, lanes, assembler }
-    }
-
-    /// Makes all lanes and their threads, and lets them run once all are ready.
-    async fn run(&self, options: &Options) -> Result<(Arc<Registry>, Threads), StartError> {
-        let made: Vec<_> = self.lanes.iter().cloned().collect();
-        let (prepared, mut reports) = mpsc::channel(made.len().max(1));
-        let (running, ends) = watch::channel(());
-        let registry = Arc::new(self.assembler.registry());
-        let mut assembled = Vec::new();
-        for (lane, entry) in self.assembler.assemble(&made, &Starting { prepared, running: ends })? {
-            registry.add(entry);
-            assembled.push(lane);
-        }
-        let threads = if options.one_thread {
-            Threads::here(assembled)
-        } else {
-            Threads::spawn(assembled, options.cores, &registry, options.stuck_after, running)?
-        };
-        for _ in 0..made.len() {
-            let report = reports.recv().await.unwrap_or(Err(StartError::LaneEnded));
-            if let Err(error) = report {
-                self.control.set_phase(Phase::Stopping);
-                registry.close();
-                return Err(error);
-            }
-        }
-        self.control.set_phase(Phase::Active);
-        Ok((registry, threads))
     }
 }

@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{
-    Acceptor, Channel, ConnectError, Connection, Hello, Inbound, Incoming, Lost, Outbound, Outgoing, Transport, Welcome,
+    Acceptor, Channel, ConnectError, Connection, Hello, Inbound, Incoming, Lost, Met, Outbound, Outgoing, Transport,
+    Welcome,
 };
 
 /// Parcels under way on a channel, at the most.
@@ -109,7 +110,7 @@ struct Here {
 }
 
 impl Here {
-    fn dial(&self, address: &str, hello: &Hello) -> Result<(Arc<dyn Connection>, Welcome), ConnectError> {
+    fn dial(&self, address: &str, hello: &Hello) -> Result<Met, ConnectError> {
         let mut state = self.network.lock();
         let acceptor = match state.acceptors.get(address) {
             Some(acceptor) if !state.cut.contains(&pair(&self.address, address)) => acceptor.clone(),
@@ -126,11 +127,7 @@ impl Here {
 }
 
 impl Transport for Here {
-    fn connect<'a>(
-        &'a self,
-        address: &'a str,
-        hello: &'a Hello,
-    ) -> BoxFuture<'a, Result<(Arc<dyn Connection>, Welcome), ConnectError>> {
+    fn connect<'a>(&'a self, address: &'a str, hello: &'a Hello) -> BoxFuture<'a, Result<Met, ConnectError>> {
         async move { self.dial(address, hello) }.boxed()
     }
 }
@@ -221,6 +218,7 @@ impl Outbound for Sending {
 
     fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<(), Lost>> {
         let parcel = match parcel {
+            Outgoing::Placement(placement) => Incoming::Placement(placement.clone()),
             Outgoing::Introduction(introduction) => Incoming::Introduction(introduction.clone()),
             Outgoing::Rows(batch) => Incoming::Rows(batch.clone()),
             Outgoing::Acks(batch) => Incoming::Acks(batch.clone()),

@@ -12,7 +12,7 @@ pub mod memory;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use squall_types::cluster::{AssignmentVersion, ClusterId, Refusal, SlotId, SlotIncarnation, TopologyName};
+use squall_types::cluster::{AssignmentVersion, ClusterId, Placement, Refusal, SlotId, SlotIncarnation, TopologyName};
 use squall_types::{Batch, TaskId};
 
 use crate::AckBatch;
@@ -95,6 +95,8 @@ pub struct Left {
 /// What a slot sends.
 #[derive(Clone, Copy, Debug)]
 pub enum Outgoing<'a> {
+    /// On any channel, before what may rest on it: the placement that the sender knows by now.
+    Placement(&'a Placement),
     /// On a lane's channel.
     Introduction(&'a Introduction),
     /// On a lane's channel. Its `sent_ns` is of the sender's clock and means nothing elsewhere.
@@ -108,6 +110,8 @@ pub enum Outgoing<'a> {
 /// What a slot is sent.
 #[derive(Debug)]
 pub enum Incoming {
+    /// On any channel.
+    Placement(Placement),
     /// On a lane's channel.
     Introduction(Introduction),
     /// On a lane's channel. Columns are as the frame says; the receiver checks that they fit its lane.
@@ -134,17 +138,16 @@ pub enum ConnectError {
     Refused(#[source] Refusal),
 }
 
+/// A peer that has let us in, and what it said.
+pub type Met = (Arc<dyn Connection>, Welcome);
+
 /// Reaches other slots.
 pub trait Transport: Send + Sync + 'static {
     /// Dials a peer at its address. It must answer in a time that the transport bounds.
     ///
     /// # Errors
     /// The peer doesn't answer, or refuses.
-    fn connect<'a>(
-        &'a self,
-        address: &'a str,
-        hello: &'a Hello,
-    ) -> BoxFuture<'a, Result<(Arc<dyn Connection>, Welcome), ConnectError>>;
+    fn connect<'a>(&'a self, address: &'a str, hello: &'a Hello) -> BoxFuture<'a, Result<Met, ConnectError>>;
 }
 
 /// A peer that has let us in. Dropping it with all its channels ends it.
@@ -173,15 +176,15 @@ pub trait Outbound: Send + 'static {
     /// The channel is lost, or the peer has refused what came on it.
     fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<(), Lost>>;
 
-    /// What a row costs the lane there, in nanoseconds, as [`Inbound::row_cost_ns`] said last; 0 while that is unknown. Shuffles deal a busy
-    /// receiver less by it.
-    fn row_cost_ns(&self) -> u32;
-
     /// Rows of the batches sent since this was last asked, by their number in their batch, that were left out because no transport between
     /// processes can carry them: their roots are to be failed.
     fn unsendable(&mut self) -> Vec<(usize, Unsendable)> {
         Vec::new()
     }
+
+    /// What a row costs the lane there, in nanoseconds, as [`Inbound::row_cost_ns`] said last; 0 while that is unknown. Shuffles deal a busy
+    /// receiver less by it.
+    fn row_cost_ns(&self) -> u32;
 }
 
 /// Decides who is let in. The runtime's; transports call it.

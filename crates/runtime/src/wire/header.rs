@@ -20,6 +20,8 @@ pub enum Kind {
     Introduction = 4,
     /// One of the others, compressed.
     Packed = 5,
+    /// Where the topology's executors are.
+    Placement = 6,
 }
 
 /// What a frame is, by its first bytes.
@@ -38,6 +40,7 @@ pub fn kind(frame: &[u8]) -> Result<Kind, FrameError> {
         3 => Ok(Kind::Left),
         4 => Ok(Kind::Introduction),
         5 => Ok(Kind::Packed),
+        6 => Ok(Kind::Placement),
         other => Err(FrameError::Kind(other)),
     }
 }

@@ -14,6 +14,7 @@ mod header;
 pub mod limits;
 mod nested;
 mod packed;
+mod placement;
 mod reader;
 mod rows;
 #[cfg(test)]
@@ -25,5 +26,6 @@ pub use acks::{Acks, read_acks};
 pub use error::{FrameError, Unsendable};
 pub use header::{Kind, kind};
 pub use packed::{pack, unpack};
+pub use placement::{read_placement, write_placement};
 pub use rows::{Rows, Step, read_rows};
 pub use words::{read_introduction, read_left, write_introduction, write_left};

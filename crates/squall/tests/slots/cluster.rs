@@ -7,7 +7,7 @@ use std::time::Duration;
 use squall::metrics::Snapshot;
 use squall::{Books, Options, Program, Slot, TaskId, TopologyBuilder};
 use squall_runtime::transport::memory::Network;
-use squall_runtime::{Look, Membership, Traffic};
+use squall_runtime::{Applied, Look, Membership, Traffic};
 use squall_types::cluster::{
     AssignmentVersion, ClusterId, ExecutorId, Peer, Placement, SlotId, SlotIncarnation, TopologyName,
 };
@@ -44,7 +44,7 @@ impl Cluster {
     /// Starts a topology in so many slots.
     pub async fn start(topology: TopologyBuilder, options: &Options, slots: usize, place: &Place) -> Self {
         let program = topology.build().expect("the topology is valid");
-        let placement = place_all(&program, 1, slots, place);
+        let placement = place_all(&program, 1, place);
         let network = Network::new();
         let mut cluster = Self { network, program, options: options.clone(), placement, slots: BTreeMap::new() };
         for number in 0..slots {
@@ -81,20 +81,27 @@ impl Cluster {
     }
 
     /// Gives all slots another placement, the next version.
-    pub fn place(&mut self, slots: usize, place: &Place) {
+    pub async fn place(&mut self, place: &Place) {
+        self.next_placement(place);
+        self.apply_all().await;
+    }
+
+    /// Makes the next version.
+    pub fn next_placement(&mut self, place: &Place) {
         let version = self.placement.version.next().get();
         let lives: BTreeMap<SlotId, Option<SlotIncarnation>> =
             self.placement.slots.iter().map(|(slot, peer)| (slot.clone(), peer.incarnation)).collect();
-        self.placement = place_all(&self.program, version, slots, place);
+        self.placement = place_all(&self.program, version, place);
         for (slot, peer) in &mut self.placement.slots {
             peer.incarnation = lives.get(slot).copied().flatten();
         }
-        self.tell();
     }
 
     /// Tells all slots the placement.
-    pub fn tell(&self) {
-        self.slots.values().for_each(|slot| slot.apply(self.placement.clone()));
+    pub async fn apply_all(&mut self) {
+        for slot in self.slots.values_mut() {
+            assert_eq!(slot.apply(self.placement.clone()).await.expect("it can be applied"), Applied::Now);
+        }
     }
 
     pub fn looks(&self) -> Vec<Look> {
@@ -180,9 +187,9 @@ pub fn address(number: usize) -> String {
     format!("slot-{number}")
 }
 
-fn place_all(program: &Program, version: u64, slots: usize, place: &Place) -> Placement {
+pub fn place_all(program: &Program, version: u64, place: &Place) -> Placement {
     let topology = program.topology();
-    let mut executors: BTreeMap<usize, BTreeSet<ExecutorId>> = (0..slots).map(|slot| (slot, BTreeSet::new())).collect();
+    let mut executors = BTreeMap::<usize, BTreeSet<ExecutorId>>::new();
     for (index, component) in topology.components().iter().enumerate() {
         for executor in 0..component.parallelism {
             if let Some(slot) = place(component.id.as_str(), executor) {

@@ -1,80 +1,17 @@
 //! A slot, or the way to it, is lost: what may have been lost with it fails at once, however long the timeout; the rest goes on.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use squall::{
-    Collector, Declarer, Delivery, FailureKind, Next, Result, Spout, SpoutCollector, SpoutContext, SpoutWaker,
-    TopologyBuilder,
-};
+use squall::{Collector, Delivery, Next, Result, SpoutCollector, TopologyBuilder};
 
 use crate::cluster::*;
 use crate::common::*;
+use crate::replays::*;
 
 /// Nothing may wait for this.
 const TIMEOUT: Duration = Duration::from_secs(600);
-
-/// What a replaying spout has been told, and what it has still to emit.
-#[derive(Default)]
-struct Told {
-    acked: Log<i64>,
-    failed: Log<(i64, FailureKind)>,
-    again: Mutex<VecDeque<i64>>,
-    waker: Mutex<Option<SpoutWaker>>,
-}
-
-/// Emits `0..to`, and again what failed, until all is acked.
-struct Replays {
-    told: Arc<Told>,
-    next: i64,
-    to: i64,
-}
-
-impl Spout for Replays {
-    type Id = i64;
-
-    fn declare(&self, streams: &mut Declarer) {
-        streams.stream("default", ["n"]);
-    }
-
-    fn open(&mut self, context: &mut SpoutContext<'_>) -> Result {
-        *self.told.waker.lock().expect("whole") = Some(context.waker());
-        Ok(())
-    }
-
-    fn next(&mut self, out: &mut SpoutCollector<'_, i64>) -> Result<Next> {
-        while out.room() > 0 {
-            let again = self.told.again.lock().expect("whole").pop_front();
-            let n = match again {
-                Some(n) => n,
-                None if self.next < self.to => {
-                    self.next += 1;
-                    self.next - 1
-                }
-                None => return Ok(Next::Wait),
-            };
-            out.emit_with(n, (n,));
-        }
-        Ok(Next::More)
-    }
-
-    fn ack(&mut self, id: i64) {
-        self.told.acked.push(id);
-    }
-
-    fn fail(&mut self, id: i64, kind: FailureKind) {
-        self.told.failed.push((id, kind));
-        self.told.again.lock().expect("whole").push_back(id);
-        self.told.waker.lock().expect("whole").iter().for_each(SpoutWaker::wake);
-    }
-}
-
-fn replays(told: &Arc<Told>, to: i64) -> impl Fn() -> Replays + Send + Sync + 'static {
-    let told = told.clone();
-    move || Replays { told: told.clone(), next: 0, to }
-}
 
 /// A bolt that holds all rows until it may go on.
 fn gated(
@@ -96,10 +33,6 @@ fn gated(
 }
 
 type Call = Box<dyn FnMut(&Here<'_, Log<(i64, squall::TaskId)>>, Event<'_>, &mut Collector<'_>) -> Result + Send>;
-
-fn lost(told: &Told) -> usize {
-    told.failed.all().iter().filter(|(_, kind)| *kind == FailureKind::Lost).count()
-}
 
 /// Spout `s` in slot 0, `pass` in slot 1, and what it sends to, `end`, in slot 2; and apart from it spout `t` with `own` in slot 0.
 fn line(
@@ -123,19 +56,20 @@ const LINE: &[(&str, usize)] = &[("s", 0), ("pass", 1), ("end", 2), ("t", 0), ("
 
 #[tokio::test]
 async fn what_a_bolt_sent_to_a_lost_slot_fails_at_once_and_is_made_good_by_its_next_life() {
-    let (told, apart, open, log) = (Arc::default(), Arc::default(), Arc::new(AtomicBool::new(false)), Log::new());
+    let (told, apart, open, log) =
+        (Arc::<Told>::default(), Arc::<Told>::default(), Arc::new(AtomicBool::new(false)), Log::new());
     let topology = line(Delivery::AtLeastOnce, &told, &apart, &open, &log);
     let mut cluster = Cluster::start(topology, &two_cores(), 3, &by_component(LINE)).await;
     let there = || cluster.slots[&2].traffic().rows_received >= 1_000;
     until("much is pending", || there() && cluster.slots[&0].look().pending >= 1_100).await;
     let began = Instant::now();
     cluster.kill(2).await;
-    until("what was pending fails", || lost(&told) >= 1_000).await;
+    until("what was pending fails", || told.lost() >= 1_000).await;
     assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!(apart.failed.len(), 0, "what can't have come there isn't touched");
     open.store(true, SeqCst);
     cluster.start_slot(2, 2).await;
-    until("all is made good", || counted(told.acked.all()).len() == 3_000).await;
+    until("all is made good", || told.done() == 3_000).await;
     let (books, _) = cluster.finish_in_doubt().await;
     assert_eq!((books.left, books.timed_out, books.failed), (0, 0, 0), "{books:?}");
     assert_eq!(apart.acked.sorted(), up_to(100));
@@ -145,16 +79,17 @@ async fn what_a_bolt_sent_to_a_lost_slot_fails_at_once_and_is_made_good_by_its_n
 
 #[tokio::test]
 async fn a_lost_way_between_two_slots_that_live_is_a_loss_too_and_mends() {
-    let (told, apart, open, log) = (Arc::default(), Arc::default(), Arc::new(AtomicBool::new(false)), Log::new());
+    let (told, apart, open, log) =
+        (Arc::<Told>::default(), Arc::<Told>::default(), Arc::new(AtomicBool::new(false)), Log::new());
     let topology = line(Delivery::AtLeastOnce, &told, &apart, &open, &log);
     let cluster = Cluster::start(topology, &two_cores(), 3, &by_component(LINE)).await;
     let there = || cluster.slots[&2].traffic().rows_received >= 1_000;
     until("much is pending", || there() && cluster.slots[&0].look().pending >= 1_100).await;
     cluster.network.cut(&address(1), &address(2));
-    until("what was pending fails", || lost(&told) >= 1_000).await;
+    until("what was pending fails", || told.lost() >= 1_000).await;
     open.store(true, SeqCst);
     cluster.network.mend(&address(1), &address(2));
-    until("all is made good", || counted(told.acked.all()).len() == 3_000).await;
+    until("all is made good", || told.done() == 3_000).await;
     let (books, _) = cluster.finish_in_doubt().await;
     assert_eq!((books.left, books.timed_out, books.failed), (0, 0, 0), "{books:?}");
     assert_eq!((apart.failed.len(), apart.acked.len()), (0, 100));
@@ -170,9 +105,9 @@ async fn acks_that_were_lost_on_the_way_fail_their_roots_at_once() {
     let cluster = Cluster::start(topology, &two_cores(), 2, &by_component(&[("s", 0), ("b", 1)])).await;
     // The line that acks come on, again and again, while rows go on.
     let mut broken = 0;
-    while counted(told.acked.all()).len() < 20_000 {
+    while told.done() < 20_000 {
         let before = told.acked.len();
-        until("it goes on", || told.acked.len() >= before + 200 || counted(told.acked.all()).len() == 20_000).await;
+        until("it goes on", || told.acked.len() >= before + 200 || told.done() == 20_000).await;
         cluster.network.break_line(&address(1), &address(0));
         broken += 1;
     }

@@ -6,8 +6,11 @@
 mod common;
 
 mod cluster;
+mod failover;
 mod flow;
 mod losses;
 mod marks;
 mod pressure;
 mod random;
+mod replays;
+mod sockets;

@@ -30,9 +30,10 @@ impl AcksIn {
         Self { out: AckOut::new(AckRoutes::new(Vec::new(), 0)), lanes: 0, common, from, fence_seen }
     }
 
-    fn take(&mut self, parcel: Incoming) -> Result<(), Refusal> {
+    async fn take(&mut self, parcel: Incoming) -> Result<(), Refusal> {
         self.look()?;
         match parcel {
+            Incoming::Placement(placement) => self.common.hear(placement).await,
             Incoming::Acks(batch) => self.deal(batch),
             Incoming::Left(left) => self.heed(left)?,
             Incoming::Rows(_) | Incoming::Introduction(_) => return Err(Refusal::Malformed),
@@ -89,8 +90,11 @@ impl Inbound for AcksIn {
     }
 
     fn deliver(&mut self, parcel: Incoming) -> BoxFuture<'_, Result<(), Refusal>> {
-        let taken = self.take(parcel).map_err(|refusal| self.common.refuse(refusal));
-        std::future::ready(taken).boxed()
+        async move {
+            let taken = self.take(parcel).await;
+            taken.map_err(|refusal| self.common.refuse(refusal))
+        }
+        .boxed()
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use squall_engine::fencing::Fence;
 use squall_engine::losses::Word;
 use squall_engine::reach::Reach;
-use squall_types::cluster::{Refusal, SlotId, SlotIncarnation};
+use squall_types::cluster::{AssignmentVersion, Placement, Refusal, SlotId, SlotIncarnation};
 use squall_types::topology::{Checked, Delivery};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::inbox::Bound;
@@ -89,6 +89,8 @@ pub struct Mail {
     pub words: Vec<Word>,
     /// Lives that were seen.
     pub seen: BTreeSet<(SlotId, SlotIncarnation)>,
+    /// The placement is another.
+    pub placement: bool,
 }
 
 /// Shared by all that deals with peers.
@@ -99,7 +101,7 @@ pub struct Common {
     pub clock: Clock,
     pub control: Arc<Control>,
     pub signpost: Arc<Signpost>,
-    pub lanes: RwLock<Lanes>,
+    lanes: RwLock<Lanes>,
     pub counts: Counts,
     fence: Mutex<Fence>,
     /// Changes with what the fence knows.
@@ -108,6 +110,8 @@ pub struct Common {
     mail: Mutex<Mail>,
     /// There is mail.
     pub rung: Notify,
+    /// The version whose ways lanes have been shown.
+    turned: watch::Sender<AssignmentVersion>,
     /// Slots whose ack channel has been open.
     acked_before: Mutex<BTreeSet<SlotId>>,
     /// What waits to leave.
@@ -143,6 +147,7 @@ impl Common {
             fence_changed: Notify::new(),
             mail: Mutex::default(),
             rung: Notify::new(),
+            turned: watch::channel(AssignmentVersion::ZERO).0,
             acked_before: Mutex::default(),
             outlets: Mutex::default(),
         }
@@ -151,6 +156,11 @@ impl Common {
     /// The lanes as they are now.
     pub fn lanes(&self) -> Lanes {
         self.lanes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// These are the lanes from now on.
+    pub fn set_lanes(&self, lanes: Lanes) {
+        *self.lanes.write().unwrap_or_else(PoisonError::into_inner) = lanes;
     }
 
     /// Whether roots are tracked.
@@ -187,10 +197,34 @@ impl Common {
         }
     }
 
-    /// Counts a refusal and gives it back.
+    /// Counts a refusal and gives it back. Who is asked to come again isn't refused.
     pub fn refuse(&self, refusal: Refusal) -> Refusal {
-        self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        if !refusal.may_pass_later() {
+            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        }
         refusal
+    }
+
+    /// A peer says which placement it knows. What it sends next may come from where only that one says; so lanes are shown the ways first.
+    pub async fn hear(&self, placement: Placement) {
+        let version = placement.version;
+        if version > self.ask(|fence| fence.placement().version) {
+            self.teach(|fence| fence.learn(placement));
+            self.post(|mail| mail.placement = true);
+        }
+        self.shown(version).await;
+    }
+
+    /// Returns once lanes have been shown the ways of this version, or a newer one.
+    pub async fn shown(&self, version: AssignmentVersion) {
+        let mut turned = self.turned.subscribe();
+        // The sender is this one's.
+        let _ = turned.wait_for(|turned| *turned >= version).await;
+    }
+
+    /// Lanes have been shown the ways of this version.
+    pub fn show(&self, version: AssignmentVersion) {
+        self.turned.send_replace(version);
     }
 
     /// Leaves a word for the task that watches over the peers.

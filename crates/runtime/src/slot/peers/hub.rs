@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use squall_engine::losses::{Losses, Word};
 use squall_engine::nearness::Nearness;
+use squall_engine::plan::local_edges;
 use squall_types::Batch;
 use squall_types::cluster::{Peer, SlotId, SlotIncarnation};
 use squall_types::topology::Kind;
-use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::common::{Common, Mail};
-use super::link::{self, Errand, ForSpouts, Reached};
+use super::link::{self, Channelled, Errand, ForSpouts, Reached};
 use crate::inbox::Inbox;
 use crate::lane::{Phase, Way};
 use crate::slot::registry::AnyInbox;
@@ -58,12 +58,11 @@ pub struct Hub {
     carriers: JoinSet<(SlotId, u64)>,
     losses: Losses,
     epoch: u64,
-    changed: watch::Receiver<()>,
 }
 
 impl Hub {
-    /// Of a slot that has just been made. It looks at the placement anew whenever `changed` does, and ends with it.
-    pub fn new(common: Arc<Common>, transport: Arc<dyn Transport>, changed: watch::Receiver<()>) -> Self {
+    /// Of a slot that has just been made.
+    pub fn new(common: Arc<Common>, transport: Arc<dyn Transport>) -> Self {
         Self {
             common,
             transport,
@@ -72,11 +71,10 @@ impl Hub {
             carriers: JoinSet::new(),
             losses: Losses::default(),
             epoch: 0,
-            changed,
         }
     }
 
-    /// Works until the slot ends.
+    /// Works for as long as the slot does.
     pub async fn run(mut self) {
         self.meet_neighbours();
         loop {
@@ -85,10 +83,6 @@ impl Hub {
             let deadline = self.next_deadline();
             tokio::select! {
                 biased;
-                changed = self.changed.changed() => match changed {
-                    Ok(()) => self.meet_neighbours(),
-                    Err(_) => return,
-                },
                 Some(ended) = self.carriers.join_next() => if let Ok((slot, epoch)) = ended {
                     self.lose_link(&slot, epoch);
                 },
@@ -106,9 +100,10 @@ impl Hub {
         let (own, placement) = self.common.ask(|fence| (fence.own().slot.clone(), fence.placement().clone()));
         let gone: Vec<SlotId> =
             self.neighbours.keys().filter(|slot| !placement.slots.contains_key(*slot)).cloned().collect();
+        let mut retired = Vec::new();
         for slot in gone {
             self.leave(&slot);
-            self.neighbours.remove(&slot);
+            retired.extend(self.neighbours.remove(&slot));
         }
         for (slot, peer) in placement.slots.iter().filter(|(slot, _)| **slot != own) {
             let common = &self.common;
@@ -130,11 +125,17 @@ impl Hub {
             }
         }
         self.turn_signpost();
+        // Lanes that have still to see the new ways keep what they have for these until they do.
+        retired.iter().for_each(|neighbour| _ = neighbour.spouts.acks.leave());
+        self.common.show(placement.version);
     }
 
     /// Takes the mail, and gives up what is due.
     fn heed(&mut self) {
-        let Mail { words, seen } = self.common.take_mail();
+        let Mail { words, seen, placement } = self.common.take_mail();
+        if placement {
+            self.meet_neighbours();
+        }
         for (slot, incarnation) in seen {
             let outlived = |link: &Link| link.incarnation < incarnation;
             if self.neighbours.get(&slot).and_then(|neighbour| neighbour.link.as_ref()).is_some_and(outlived) {
@@ -269,8 +270,8 @@ impl Hub {
         }
         if let Some(outbound) = reached.acks {
             link.acks = true;
-            let (carrying, slot) =
-                (link::carry_acks(self.common.clone(), outbound, neighbour.spouts.clone()), slot.clone());
+            let channel = Channelled::new(outbound, self.common.clone(), reached.version);
+            let (carrying, slot) = (link::carry_acks(channel, neighbour.spouts.clone()), slot.clone());
             let epoch = link.epoch;
             link.tasks.push(self.carriers.spawn(async move {
                 carrying.await;
@@ -279,7 +280,8 @@ impl Hub {
         }
         for (lane, outbound) in reached.lanes {
             let inbox = Arc::new(Inbox::new(self.common.bound));
-            let carrying = link::carry_rows(self.common.clone(), outbound, lane.clone(), inbox.clone());
+            let channel = Channelled::new(outbound, self.common.clone(), reached.version);
+            let carrying = link::carry_rows(channel, lane.clone(), inbox.clone());
             let (slot, epoch) = (slot.clone(), link.epoch);
             link.tasks.push(self.carriers.spawn(async move {
                 carrying.await;
@@ -334,7 +336,7 @@ impl Hub {
     fn turn_signpost(&self) {
         let common = &self.common;
         let (own, placement) = common.ask(|fence| (fence.own().slot.clone(), fence.placement().clone()));
-        let (lanes, before) = (common.lanes(), common.signpost.now());
+        let lanes = common.lanes();
         let mut ledgers = lanes.ledgers();
         for (slot, neighbour) in &self.neighbours {
             let spout = |task: &squall_types::TaskId| {
@@ -342,12 +344,13 @@ impl Hub {
                 component.is_some_and(|index| common.topology.component(index).kind == Kind::Spout)
             };
             let tasks = placement.slots.get(slot).into_iter().flat_map(Peer::tasks).filter(spout);
-            let tasks: Vec<u16> = tasks.map(|task| task.get()).collect();
+            let tasks: Vec<u16> = tasks.map(squall_types::TaskId::get).collect();
             if !tasks.is_empty() {
                 ledgers.push((neighbour.spouts.acks.clone(), tasks));
             }
         }
-        let mut ways = lanes.ways(&common.topology, before.locals(), ledgers);
+        let local = local_edges(&common.topology, Some(&placement)).into();
+        let mut ways = lanes.ways(&common.topology, local, ledgers);
         let mut outlets: Vec<Arc<dyn AnyInbox>> = Vec::new();
         for (slot, neighbour) in &self.neighbours {
             // What waits for spouts that aren't there is pending there.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use squall_types::Batch;
-use squall_types::cluster::{SlotId, SlotIncarnation};
+use squall_types::cluster::{AssignmentVersion, SlotId, SlotIncarnation};
 
 use super::common::Common;
 use crate::AckBatch;
 use crate::inbox::{Inbox, Parcel};
 use crate::transport::{
-    Channel, ConnectError, Connection, Hello, Introduction, LaneNumber, Left, Outbound, Outgoing, RemoteLane, Transport,
+    Channel, ConnectError, Connection, Hello, Introduction, LaneNumber, Left, Lost, Outbound, Outgoing, RemoteLane,
+    Transport,
 };
 
 /// What waits to be said to a peer. It outlives the connection: what is said while there is none is said later.
@@ -57,6 +58,8 @@ pub struct Reached {
     /// The peer was dialled, not only greeted again.
     pub fresh: bool,
     pub incarnation: SlotIncarnation,
+    /// The newest assignment that the peer knows.
+    pub version: AssignmentVersion,
     pub connection: Arc<dyn Connection>,
     pub lanes: Vec<(RemoteLane, Box<dyn Outbound>)>,
     pub acks: Option<Box<dyn Outbound>>,
@@ -89,16 +92,38 @@ async fn reach(errand: Errand, transport: Arc<dyn Transport>) -> Result<Reached,
         }
     }
     let acks = if fresh && errand.acks { Some(connection.open(Channel::Acks).await?) } else { None };
-    Ok(Reached { fresh, incarnation: welcome.incarnation, connection, lanes, acks })
+    Ok(Reached { fresh, incarnation: welcome.incarnation, version: welcome.version, connection, lanes, acks })
+}
+
+/// The sending end of a channel, and what the peer knows that it leads to.
+pub struct Channelled {
+    outbound: Box<dyn Outbound>,
+    common: Arc<Common>,
+    told: AssignmentVersion,
+}
+
+impl Channelled {
+    /// A channel to a peer that knows this version.
+    pub fn new(outbound: Box<dyn Outbound>, common: Arc<Common>, told: AssignmentVersion) -> Self {
+        Self { outbound, common, told }
+    }
+
+    /// Sends a parcel, behind the placement that it may rest on.
+    async fn send(&mut self, parcel: Outgoing<'_>, rows: usize) -> Result<(), Lost> {
+        if self.common.ask(|fence| fence.placement().version) > self.told {
+            let placement = self.common.ask(|fence| fence.placement().clone());
+            self.told = placement.version;
+            self.common.counts.sent(0);
+            self.outbound.send(Outgoing::Placement(&placement)).await?;
+        }
+        self.common.counts.sent(rows);
+        self.outbound.send(parcel).await
+    }
 }
 
 /// Carries batches for one lane there until the channel is lost or the inbox is left.
-pub async fn carry_rows(
-    common: Arc<Common>,
-    mut outbound: Box<dyn Outbound>,
-    lane: RemoteLane,
-    inbox: Arc<Inbox<Batch>>,
-) {
+pub async fn carry_rows(mut channel: Channelled, lane: RemoteLane, inbox: Arc<Inbox<Batch>>) {
+    let common = channel.common.clone();
     let component = usize::from(lane.component);
     let mut introduced = BTreeMap::new();
     let mut cost = RowCost::default();
@@ -109,20 +134,18 @@ pub async fn carry_rows(
             let began = common.clock.now_ns();
             if introduced.insert((batch.input, batch.sender), ()).is_none() {
                 let Some(introduction) = introduce(&common, component, &batch) else { return };
-                common.counts.sent(0);
-                if outbound.send(Outgoing::Introduction(&introduction)).await.is_err() {
+                if channel.send(Outgoing::Introduction(&introduction), 0).await.is_err() {
                     return;
                 }
             }
-            common.counts.sent(rows);
-            if outbound.send(Outgoing::Rows(&batch)).await.is_err() {
+            if channel.send(Outgoing::Rows(&batch), rows).await.is_err() {
                 return;
             }
             if common.topology.closes_cycle(component, usize::from(batch.input)) {
                 common.control.add_feedback(-i64::try_from(rows).unwrap_or(i64::MAX));
             }
             if let Some(ns) = cost.learn(common.clock.now_ns() - began, rows) {
-                inbox.set_row_cost_ns(ns.max(outbound.row_cost_ns()));
+                inbox.set_row_cost_ns(ns.max(channel.outbound.row_cost_ns()));
             }
             inbox.done(rows, bytes, batch);
         }
@@ -153,19 +176,17 @@ fn introduce(common: &Common, component: usize, batch: &Batch) -> Option<Introdu
 }
 
 /// Carries acks and words until the channel is lost.
-pub async fn carry_acks(common: Arc<Common>, mut outbound: Box<dyn Outbound>, waiting: Arc<ForSpouts>) {
+pub async fn carry_acks(mut channel: Channelled, waiting: Arc<ForSpouts>) {
     loop {
         while let Some(batch) = waiting.acks.take() {
             let (rows, bytes) = (batch.rows(), batch.bytes());
-            common.counts.sent(0);
-            if outbound.send(Outgoing::Acks(&batch)).await.is_err() {
+            if channel.send(Outgoing::Acks(&batch), 0).await.is_err() {
                 return;
             }
             waiting.acks.done(rows, bytes, batch);
         }
         for left in waiting.take_words() {
-            common.counts.sent(0);
-            if outbound.send(Outgoing::Left(&left)).await.is_err() {
+            if channel.send(Outgoing::Left(&left), 0).await.is_err() {
                 return;
             }
         }

@@ -15,8 +15,8 @@ use crate::lane::Phase;
 use crate::slot::lanes::{Inlet, LocalLane};
 use crate::transport::{Hello, Inbound, Incoming, Introduction};
 
-/// How long a sender that knows a newer assignment waits on its channel until it is known here too.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a sender that says what isn't known here waits on its channel: it may know a newer assignment.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A sending lane that was introduced.
 struct Sender {
@@ -75,6 +75,10 @@ impl RowsIn {
 
     async fn take(&mut self, parcel: Incoming) -> Result<(), Refusal> {
         match parcel {
+            Incoming::Placement(placement) => {
+                self.look()?;
+                self.common.hear(placement).await;
+            }
             Incoming::Introduction(introduction) => self.meet(introduction).await?,
             Incoming::Rows(batch) => return self.rows(batch).await,
             Incoming::Acks(_) | Incoming::Left(_) => return Err(Refusal::Malformed),
@@ -100,7 +104,7 @@ impl RowsIn {
         Ok(())
     }
 
-    /// Waits for the assignment that the sender knows, if what it says may hold there: it isn't refused for being told first.
+    /// Waits for a newer assignment, if what the sender says may hold there: it isn't refused for being told first.
     async fn admit(&self, tasks: &[TaskId]) -> Result<(), Refusal> {
         let admitted = async {
             loop {
@@ -108,15 +112,17 @@ impl RowsIn {
                 let Hello { from, incarnation, version: told, .. } = &self.from;
                 let admitted = self.common.ask(|fence| fence.admit(from, *incarnation, *told, tasks.iter().copied()));
                 match admitted {
-                    Err(Refusal::NotYet { .. }) if self.common.control.phase() != Phase::Stopping => {
+                    Err(Refusal::NotYet { .. } | Refusal::NotOwner { .. })
+                        if self.common.control.phase() != Phase::Stopping =>
+                    {
                         self.common.fence_after(version).await;
                     }
                     admitted => return admitted,
                 }
             }
         };
-        let known = self.common.ask(|fence| fence.placement().version);
-        tokio::time::timeout(PATIENCE, admitted).await.unwrap_or(Err(Refusal::NotYet { version: known }))
+        let version = self.common.ask(|fence| fence.placement().version);
+        tokio::time::timeout(PATIENCE, admitted).await.unwrap_or(Err(Refusal::NotOwner { version }))
     }
 
     async fn rows(&mut self, mut batch: Batch) -> Result<(), Refusal> {

@@ -2,20 +2,23 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::header::{CONTENT_TYPE, TE};
-use http::{Request, Response, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use squall_proto::internal::peers_client::PeersClient;
+use squall_proto::internal::{Frame, LaneNotice};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::codec::Codec as _;
+use tonic::{Status, Streaming};
+use tonic_prost::ProstCodec;
 use tower::Service;
 
 use super::client::{Calls, unreachable};
@@ -72,13 +75,14 @@ impl GrpcConnection {
         let response = self.send.clone().send_request(request).await.map_err(unreachable)?;
         match Status::from_header_map(response.headers()) {
             Some(status) => return Err(refused(status)),
-            None if response.status() != http::StatusCode::OK => {
+            None if response.status() != StatusCode::OK => {
                 return Err(unreachable(format!("it is no slot: HTTP status {}", response.status())));
             }
             None => {}
         }
-        self.tasks.spawn(watch(channel, response.into_body()));
-        Ok(Box::new(GrpcOutbound::new(sending, self.pack.clone())))
+        let row_cost_ns = Arc::default();
+        self.tasks.spawn(heed(channel, response.into_body(), Arc::clone(&row_cost_ns)));
+        Ok(Box::new(GrpcOutbound::new(sending, self.pack.clone(), row_cost_ns)))
     }
 }
 
@@ -86,13 +90,21 @@ fn refused(status: Status) -> ConnectError {
     convert::read_refusal(&status).map_or_else(|| unreachable(status), ConnectError::Refused)
 }
 
-/// Holds a channel's other direction until it ends, and says why if the peer has ended it.
-async fn watch(channel: Channel, mut body: Incoming) {
-    while let Some(Ok(frame)) = body.frame().await {
-        if let Some(status) = frame.trailers_ref().and_then(Status::from_header_map)
-            && status.code() != tonic::Code::Ok
-        {
-            tracing::warn!("the peer has ended channel {channel:?}: {}", status.message());
+/// Takes what the peer tells of a channel, until that ends, and says why if it is the peer who has ended it.
+async fn heed(channel: Channel, body: Incoming, row_cost_ns: Arc<AtomicU32>) {
+    let decoder = ProstCodec::<Frame, LaneNotice>::default().decoder();
+    let mut notices = Streaming::new_response(decoder, body, StatusCode::OK, None, None);
+    loop {
+        match notices.message().await {
+            Ok(Some(notice)) => row_cost_ns.store(notice.row_cost_ns, Relaxed),
+            Ok(None) => return,
+            Err(status) => {
+                // A connection that is lost says so to its owner.
+                if status.code() == tonic::Code::FailedPrecondition {
+                    tracing::warn!("the peer has ended channel {channel:?}: {}", status.message());
+                }
+                return;
+            }
         }
     }
 }

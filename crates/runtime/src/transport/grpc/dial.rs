@@ -19,7 +19,7 @@ const ATTEMPT: Duration = Duration::from_millis(1_500);
 fn pause(attempt: u32, dice: u32) -> Duration {
     let whole = SHORTEST.saturating_mul(1_u32.checked_shl(attempt - 1).unwrap_or(u32::MAX)).min(LONGEST);
     let nanos = u64::try_from(whole.as_nanos()).unwrap_or(u64::MAX) / 2;
-    let more = u128::from(nanos) * u128::from(dice) >> 32;
+    let more = (u128::from(nanos) * u128::from(dice)) >> 32;
     Duration::from_nanos(nanos + u64::try_from(more).unwrap_or(u64::MAX))
 }
 

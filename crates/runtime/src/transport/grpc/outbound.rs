@@ -1,7 +1,7 @@
 //! The sending end of a channel: parcels into frames, frames into gRPC's messages.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use bytes::{BufMut, BytesMut};
 use futures_util::FutureExt as _;
@@ -28,12 +28,13 @@ pub(super) struct GrpcOutbound {
     sending: Sending,
     buffer: BytesMut,
     pack: Arc<AtomicBool>,
+    row_cost_ns: Arc<AtomicU32>,
     unsendable: Vec<(usize, Unsendable)>,
 }
 
 impl GrpcOutbound {
-    pub(super) fn new(sending: Sending, pack: Arc<AtomicBool>) -> Self {
-        Self { sending, buffer: BytesMut::new(), pack, unsendable: Vec::new() }
+    pub(super) fn new(sending: Sending, pack: Arc<AtomicBool>, row_cost_ns: Arc<AtomicU32>) -> Self {
+        Self { sending, buffer: BytesMut::new(), pack, row_cost_ns, unsendable: Vec::new() }
     }
 
     async fn send_rows(&mut self, batch: &Batch) -> Result<(), Lost> {
@@ -108,17 +109,18 @@ impl Outbound for GrpcOutbound {
         match parcel {
             Outgoing::Rows(batch) => self.send_rows(batch).boxed(),
             Outgoing::Acks(batch) => self.send_acks(batch).boxed(),
+            Outgoing::Placement(it) => self.send_word(|out| wire::write_placement(out, it)).boxed(),
             Outgoing::Introduction(it) => self.send_word(|out| wire::write_introduction(out, it)).boxed(),
             Outgoing::Left(it) => self.send_word(|out| wire::write_left(out, it)).boxed(),
         }
     }
 
-    fn row_cost_ns(&self) -> u32 {
-        0
-    }
-
     fn unsendable(&mut self) -> Vec<(usize, Unsendable)> {
         std::mem::take(&mut self.unsendable)
+    }
+
+    fn row_cost_ns(&self) -> u32 {
+        self.row_cost_ns.load(Relaxed)
     }
 }
 

@@ -7,12 +7,12 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use rustls::pki_types::CertificateDer;
 use squall_proto::internal::peers_server::{Peers, PeersServer};
 use squall_proto::internal::tuples_server::{Tuples, TuplesServer};
-use squall_proto::internal::{Frame, Nothing, PeerHello, PeerWelcome};
+use squall_proto::internal::{Frame, LaneNotice, PeerHello, PeerWelcome};
 use squall_types::cluster::Refusal;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::receive::{Receiver, receive};
+use super::receive::{Receiver, Told, receive};
 use super::security::Security;
 use super::{CHANNEL, convert};
 use crate::transport::{Acceptor, Channel, Hello};
@@ -114,7 +114,7 @@ impl Peers for Service {
 
 #[tonic::async_trait]
 impl Tuples for Service {
-    type SendStream = BoxStream<'static, Result<Nothing, Status>>;
+    type SendStream = BoxStream<'static, Result<LaneNotice, Status>>;
 
     async fn send(&self, request: Request<Streaming<Frame>>) -> Result<Response<Self::SendStream>, Status> {
         let caller = caller(&request)?;
@@ -126,10 +126,10 @@ impl Tuples for Service {
         }
         let open = Open { caller, channel };
         let inbound = self.acceptor.accept(&hello, channel).map_err(|refusal| refused(&refusal))?;
-        let receiver = Receiver { from: hello.from, channel, inbound, packed, open };
+        let (frames, told) = (request.into_inner(), Told::default());
+        let receiver = Receiver { from: hello.from, channel, inbound, packed, frames, told, _open: open };
         // It is the answer's stream that takes what comes: it lives as long as the request's, and is dropped with it.
-        let end = stream::once(receive(receiver, request.into_inner()));
-        let end = end.filter_map(|end| std::future::ready(end.err().map(Err)));
-        Ok(Response::new(end.boxed()))
+        let answers = stream::unfold(Some(receiver), async |receiver| receive(receiver?).await);
+        Ok(Response::new(answers.boxed()))
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use squall_engine::ledger::FailureKind;
-use squall_types::cluster::{SlotId, SlotIncarnation};
+use squall_types::cluster::{AssignmentVersion, ExecutorId, Peer, Placement, SlotId, SlotIncarnation};
 use squall_types::{Batch, EdgeId, KeyGroup, Mark, RootId, Route, Str, TaskId, Timestamp, Value};
 
 use super::made::{anchor, frame};
 use crate::AckBatch;
 use crate::transport::{Introduction, LaneNumber, Left};
-use crate::wire::{Acks, pack, unpack, write_introduction, write_left};
+use crate::wire::{Acks, pack, unpack, write_introduction, write_left, write_placement};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -118,6 +118,40 @@ fn an_introduction() {
     let tasks = vec![TaskId::new(4), TaskId::new(0x0506)];
     write_introduction(&mut out, &Introduction { input: 2, lane: LaneNumber(3), tasks });
     assert_eq!(hex(&out), "0104020003000200".to_owned() + "04000605");
+}
+
+#[test]
+fn a_placement() {
+    let slot = |number| SlotId { worker: "n1".parse().unwrap(), number };
+    let executor = |first, last| ExecutorId { first: TaskId::new(first), last: TaskId::new(last) };
+    let known = Peer {
+        executors: [executor(1, 2), executor(5, 5)].into(),
+        zone: "a".to_owned(),
+        incarnation: Some(SlotIncarnation::new(7)),
+        address: Some("h:1".to_owned()),
+    };
+    let slots = [(slot(0), known), (slot(1), Peer::default())].into();
+    let mut out = BytesMut::new();
+    write_placement(&mut out, &Placement { version: AssignmentVersion::new(3), slots });
+    let expected = [
+        "01060000",
+        "0300000000000000",
+        "02000000",
+        "0000",
+        "03",
+        "026e31",
+        "0700000000000000",
+        "03000000683a31",
+        "0100000061",
+        "02000000",
+        "0100020005000500",
+        "0100",
+        "00",
+        "026e31",
+        "00000000",
+        "00000000",
+    ];
+    assert_eq!(hex(&out), expected.concat());
 }
 
 #[test]

@@ -6,7 +6,9 @@ use squall_types::{Batch, Value};
 
 use super::made::{batch, frame, frames};
 use crate::AckBatch;
-use crate::wire::{FrameError, kind, limits, pack, read_acks, read_introduction, read_left, read_rows, unpack};
+use crate::wire::{
+    FrameError, kind, limits, pack, read_acks, read_introduction, read_left, read_placement, read_rows, unpack,
+};
 
 /// Reads bytes as whatever a frame can be.
 fn read(bytes: &[u8]) {
@@ -19,6 +21,7 @@ fn read(bytes: &[u8]) {
     // A value of one byte takes 24, an entry of a map 48 and as much in the tree.
     assert!(batch.values.capacity() <= 64 + bytes.len());
     let _ = (kind(bytes), read_acks(bytes, &mut AckBatch::default()), read_left(bytes), read_introduction(bytes));
+    let _ = read_placement(bytes);
     let mut to = Vec::new();
     let _ = unpack(bytes, &mut to);
     assert!(to.capacity() <= 64 + 255 * (bytes.len() + 1));
@@ -32,7 +35,7 @@ proptest! {
 
     #[test]
     fn any_bytes_behind_a_good_beginning_are_read_without_harm(
-        kind in 1_u8..6,
+        kind in 1_u8..7,
         bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(0), Just(1), Just(8)], 0..200),
     ) {
         read(&[&[1, kind, 0, 0], &bytes[..]].concat());

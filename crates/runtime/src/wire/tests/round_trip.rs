@@ -1,13 +1,14 @@
 use bytes::BytesMut;
 use proptest::prelude::*;
-use squall_types::cluster::{SlotId, SlotIncarnation};
+use squall_types::cluster::{AssignmentVersion, ExecutorId, Peer, Placement, SlotId, SlotIncarnation};
 use squall_types::{Batch, TaskId, Value};
 
 use super::made::{acks, batch, frames, shown};
 use crate::AckBatch;
 use crate::transport::{Introduction, LaneNumber, Left};
 use crate::wire::{
-    Acks, Kind, kind, pack, read_acks, read_introduction, read_left, read_rows, unpack, write_introduction, write_left,
+    Acks, Kind, kind, pack, read_acks, read_introduction, read_left, read_placement, read_rows, unpack,
+    write_introduction, write_left, write_placement,
 };
 
 proptest! {
@@ -57,6 +58,14 @@ proptest! {
     }
 
     #[test]
+    fn a_placement_comes_back_as_it_was(placement in placement(), cut in any::<prop::sample::Index>()) {
+        let mut out = BytesMut::new();
+        write_placement(&mut out, &placement);
+        prop_assert_eq!((kind(&out), read_placement(&out)), (Ok(Kind::Placement), Ok(placement)));
+        prop_assert!(read_placement(&out[..cut.index(out.len())]).is_err());
+    }
+
+    #[test]
     fn what_is_packed_is_unpacked(bytes in proptest::collection::vec(0_u8..4, 0..3_000)) {
         let mut out = BytesMut::from(&bytes[..]);
         pack(&mut out, 0);
@@ -68,6 +77,31 @@ proptest! {
         } else {
             prop_assert_eq!(&out, &bytes[..]);
         }
+    }
+}
+
+prop_compose! {
+    fn peer()(
+        bounds in proptest::collection::btree_set(any::<u16>(), 0..10),
+        zone in ".{0,8}",
+        incarnation in proptest::option::of(any::<u64>()),
+        address in proptest::option::of("[a-z:0-9]{0,12}"),
+    ) -> Peer {
+        // Neighbours in pairs are ranges that don't overlap.
+        let bounds: Vec<_> = bounds.into_iter().map(TaskId::new).collect();
+        let executors = bounds.chunks_exact(2).map(|pair| ExecutorId { first: pair[0], last: pair[1] }).collect();
+        Peer { executors, zone, incarnation: incarnation.map(SlotIncarnation::new), address }
+    }
+}
+
+prop_compose! {
+    fn placement()(
+        version in any::<u64>(),
+        slots in proptest::collection::btree_map(("[a-z]{1,5}", any::<u16>()), peer(), 0..5),
+    ) -> Placement {
+        let slot = |(worker, number): (String, u16)| SlotId { worker: worker.parse().unwrap(), number };
+        let slots = slots.into_iter().map(|(name, peer)| (slot(name), peer)).collect();
+        Placement { version: AssignmentVersion::new(version), slots }
     }
 }
 

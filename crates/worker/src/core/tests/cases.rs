@@ -92,16 +92,33 @@ fn another_program_takes_the_place_once_the_old_process_is_gone() {
     assert_eq!(core.packages(), [package(2)].into());
 }
 
+/// A newer state in which slot 0 runs these executors of program 1.
+fn with_executors(revision: u64, firsts: &[u16], shape: u64) -> Event {
+    let mut state = desired(1, revision, &[(0, 1)]);
+    let executor = |first: &u16| ExecutorId { first: TaskId::new(*first), last: TaskId::new(*first) };
+    let program = &mut state.slots.get_mut(&0).unwrap().program;
+    (program.executors, program.shape) = (firsts.iter().map(executor).collect(), shape);
+    Event::Desired(state)
+}
+
 #[test]
-fn other_executors_are_another_process() {
+fn a_process_takes_more_executors_while_it_runs_and_fewer_are_another_process() {
     let mut core = running();
-    let mut changed = desired(1, 6, &[(0, 1)]);
-    let executor = ExecutorId { first: TaskId::new(1), last: TaskId::new(2) };
-    changed.slots.get_mut(&0).unwrap().program.executors.insert(executor);
-    let effects = core.handle(ms(20), 0, Event::Desired(changed));
+    for (revision, firsts) in [(6, &[1][..]), (7, &[1, 4])] {
+        let effects = core.handle(ms(20), 0, with_executors(revision, firsts, 0));
+        assert!(matches!(effects.as_slice(), [Effect::Order { .. }]), "{effects:?}");
+    }
+    let effects = core.handle(ms(21), 0, with_executors(8, &[4, 5], 0));
     assert_eq!(effects, [Effect::Stop { number: 0, drain: ms(250) }]);
     let effects = core.handle(ms(22), 0, exited(1_000));
     assert_eq!(effects, [Effect::Start { number: 0, incarnation: life(1_001), package: package(1) }]);
+}
+
+#[test]
+fn another_shape_of_the_topology_is_another_process() {
+    let mut core = running();
+    let effects = core.handle(ms(20), 0, with_executors(6, &[1], 7));
+    assert_eq!(effects, [Effect::Stop { number: 0, drain: ms(250) }]);
 }
 
 #[test]

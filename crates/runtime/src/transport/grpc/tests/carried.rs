@@ -79,6 +79,24 @@ async fn a_batch_of_many_frames_is_one_row_after_the_other() {
 }
 
 #[tokio::test]
+async fn what_a_row_costs_there_is_told_to_the_sender() {
+    let mut peer = Slot::start().await;
+    let mut lane = open(&connect(peer.address).await, LANES[0]).await;
+    assert_eq!(lane.row_cost_ns(), 0);
+    for cost in [700, 90] {
+        peer.desk.row_cost_ns.store(cost, std::sync::atomic::Ordering::Relaxed);
+        send(&mut lane, &rows(1, 1)).await;
+        peer.comes(LANES[0]).await;
+        soon(async {
+            while lane.row_cost_ns() != cost {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_cannot_be_sent_is_told_and_the_others_come() {
     let mut peer = Slot::start().await;
     let mut lane = open(&connect(peer.address).await, LANES[0]).await;

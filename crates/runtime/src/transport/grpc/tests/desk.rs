@@ -1,7 +1,7 @@
 //! A slot for tests: takes what comes, as slowly as it is told.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt as _;
@@ -15,8 +15,8 @@ use tokio::sync::{Semaphore, mpsc};
 use super::soon;
 use crate::transport::grpc::{GrpcTransport, Security, Settings, serve, services};
 use crate::transport::{
-    Acceptor, Channel, ConnectError, Connection, Hello, Inbound, Incoming, LaneNumber, Outbound, Outgoing, RemoteLane,
-    Transport as _, Welcome,
+    Acceptor, Channel, ConnectError, Connection, Hello, Inbound, Incoming, LaneNumber, Met, Outbound, Outgoing,
+    RemoteLane, Transport as _, Welcome,
 };
 
 /// What came, or that the receiving end of a channel was dropped.
@@ -33,6 +33,8 @@ pub struct Desk {
     pub gates: [Arc<Semaphore>; 2],
     /// Bytes of rows that each lane has taken.
     pub taken: [Arc<AtomicUsize>; 2],
+    /// What a row costs.
+    pub row_cost_ns: Arc<AtomicU32>,
     /// What hellos are answered, instead of welcome.
     pub closed: Mutex<Option<Refusal>>,
     /// What parcels are answered.
@@ -77,6 +79,7 @@ impl Acceptor for Desk {
             events: self.events.clone(),
             gate: at.map(|at| self.gates[at].clone()),
             taken: at.map(|at| self.taken[at].clone()),
+            row_cost_ns: self.row_cost_ns.clone(),
             picky: self.picky.lock().unwrap().clone(),
         }))
     }
@@ -87,6 +90,7 @@ struct Taker {
     events: mpsc::UnboundedSender<Event>,
     gate: Option<Arc<Semaphore>>,
     taken: Option<Arc<AtomicUsize>>,
+    row_cost_ns: Arc<AtomicU32>,
     picky: Option<Refusal>,
 }
 
@@ -111,6 +115,10 @@ impl Inbound for Taker {
             Ok(())
         }
         .boxed()
+    }
+
+    fn row_cost_ns(&self) -> u32 {
+        self.row_cost_ns.load(Relaxed)
     }
 }
 
@@ -151,6 +159,7 @@ impl Slot {
             events: sender,
             gates: [(); 2].map(|()| Arc::new(Semaphore::new(Semaphore::MAX_PERMITS))),
             taken: Default::default(),
+            row_cost_ns: Arc::default(),
             closed: Mutex::new(None),
             picky: Mutex::new(None),
         });
@@ -193,10 +202,7 @@ pub async fn connect(address: SocketAddr) -> Arc<dyn Connection> {
     try_connect(&transport(), address).await.unwrap().0
 }
 
-pub async fn try_connect(
-    transport: &GrpcTransport,
-    address: SocketAddr,
-) -> Result<(Arc<dyn Connection>, Welcome), ConnectError> {
+pub async fn try_connect(transport: &GrpcTransport, address: SocketAddr) -> Result<Met, ConnectError> {
     soon(transport.connect(&address.to_string(), &hello())).await
 }
 

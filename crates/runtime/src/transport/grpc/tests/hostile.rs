@@ -32,7 +32,7 @@ async fn annoy(address: SocketAddr, first: &[u8], mut more: impl FnMut(u32) -> V
         }
     };
     let reading = async {
-        let mut buffer = [0; 4_096];
+        let mut buffer = vec![0; 4_096];
         while let Ok(1..) = from.read(&mut buffer).await {}
     };
     soon(async {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use squall_proto::internal::peers_client::PeersClient;
 use squall_proto::internal::tuples_client::TuplesClient;
-use squall_proto::internal::{Frame, Nothing};
+use squall_proto::internal::{Frame, LaneNotice};
 use squall_types::cluster::{AssignmentVersion, Refusal, SlotIncarnation};
 use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status, Streaming};
@@ -68,7 +68,7 @@ async fn a_parcel_that_is_refused_ends_its_channel_alone() {
     let batch = rows(1, 1);
     let refused = async {
         while picky.send(Outgoing::Rows(&batch)).await.is_ok() {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     };
     soon(refused).await;
@@ -96,7 +96,7 @@ impl Stranger {
         let frames = frames.into_iter().map(|data| Frame { data: Bytes::from(data) });
         let mut request = Request::new(futures_util::stream::iter(frames));
         request.metadata_mut().insert(CHANNEL, channel.parse().unwrap());
-        let mut answers: Streaming<Nothing> = soon(self.tuples.send(request)).await?.into_inner();
+        let mut answers: Streaming<LaneNotice> = soon(self.tuples.send(request)).await?.into_inner();
         while soon(answers.message()).await?.is_some() {}
         Ok(())
     }
