@@ -25,6 +25,6 @@ mod services;
 pub mod tokens;
 
 pub use env::{BoxFuture, Bytes, Clock, Connection, Env, Incoming, Network, Random};
-use squall_daemon::{certs, http};
 pub use error::NodeError;
 pub use node::{Node, Secured, run};
+use squall_daemon::{certs, http};

@@ -45,7 +45,11 @@ pub fn section<C: Configured>() -> String {
         let (key, kind, variable, flag) = (setting.key, setting.kind, setting.variable(), setting.flag());
         push(
             &mut text,
-            format_args!("| [`{key}`](#{}-{}) | {default} | {kind} | `{variable}`, `--{flag}` |\n", C::ROLE, anchor(key)),
+            format_args!(
+                "| [`{key}`](#{}-{}) | {default} | {kind} | `{variable}`, `--{flag}` |\n",
+                C::ROLE,
+                anchor(key)
+            ),
         );
     }
     for setting in C::settings().iter() {

@@ -59,7 +59,9 @@ pub enum Broken {
         address: String,
     },
     /// Slots of workers speak plain text among each other.
-    #[error("listen = \"{listen}\" can be reached from other machines, and slots speak plain text among each other, also where daemons have TLS")]
+    #[error(
+        "listen = \"{listen}\" can be reached from other machines, and slots speak plain text among each other, also where daemons have TLS"
+    )]
     PlainSlots {
         /// Where the worker and its slots listen.
         listen: SocketAddr,

@@ -18,8 +18,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::logs::Logs;
 use super::orders::Orders;
-use super::service::Attached;
 use super::port::Port;
+use super::service::Attached;
 use super::{Build, Ended, HostError};
 use crate::{Applied, Books, Membership, Options, Slot, StartError};
 

@@ -1,7 +1,9 @@
 //! The bytes of what is said first, so that daemons and slots of two releases understand each other.
 
 use prost::Message as _;
-use squall_proto::internal::{DaemonHello, FromSlot, PlacedExecutor, SlotHello, SlotIdentity, ToSlot, from_slot, to_slot};
+use squall_proto::internal::{
+    DaemonHello, FromSlot, PlacedExecutor, SlotHello, SlotIdentity, ToSlot, from_slot, to_slot,
+};
 
 #[test]
 fn the_hellos_are_the_bytes_that_they_were() {

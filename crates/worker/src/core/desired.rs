@@ -116,7 +116,13 @@ mod tests {
         };
         let slot = SlotId { worker: "w".parse().unwrap(), number: 0 };
         Wanted {
-            program: Program { topology: topology.parse().unwrap(), version: TopologyVersion::new(1), package: None, shape: 0, executors: BTreeSet::new() },
+            program: Program {
+                topology: topology.parse().unwrap(),
+                version: TopologyVersion::new(1),
+                package: None,
+                shape: 0,
+                executors: BTreeSet::new(),
+            },
             active: true,
             description: String::new(),
             placement: Placement { version: AssignmentVersion::new(1), slots: [(slot, peer)].into() },

@@ -124,8 +124,7 @@ impl Core {
     fn settle(&mut self, now: Duration, number: u16) -> Vec<Effect> {
         self.slot(number, now);
         let Self { slots, memory, patience, .. } = self;
-        let word =
-            Word { cluster: memory.cluster, epoch: memory.age.epoch, wanted: memory.wanted.get(&number) };
+        let word = Word { cluster: memory.cluster, epoch: memory.age.epoch, wanted: memory.wanted.get(&number) };
         let Some(slot) = slots.get_mut(&number) else { return Vec::new() };
         match (&mut slot.life, word.wanted) {
             (Life::Unknown, _) => Vec::new(),

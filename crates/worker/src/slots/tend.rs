@@ -58,7 +58,11 @@ impl Handle {
 }
 
 /// Starts a process in a slot and sees to it.
-pub(crate) fn start(place: Place, incarnation: SlotIncarnation, program: PathBuf) -> (Handle, impl Future<Output = ()>) {
+pub(crate) fn start(
+    place: Place,
+    incarnation: SlotIncarnation,
+    program: PathBuf,
+) -> (Handle, impl Future<Output = ()>) {
     let (wish, wishes) = watch::channel(Wish::default());
     let work = async move {
         let Place { number, folder, environment, events } = place.clone();
@@ -249,6 +253,7 @@ impl Tending {
         self.process.kill();
         let stderr = process::last_lines(&self.place.folder, self.stderr);
         let exit = Exit { how, stderr };
-        tell(&self.place.events, Event::Exited { number: self.place.number, incarnation: self.incarnation, exit }).await;
+        tell(&self.place.events, Event::Exited { number: self.place.number, incarnation: self.incarnation, exit })
+            .await;
     }
 }

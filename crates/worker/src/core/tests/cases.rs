@@ -195,7 +195,8 @@ fn what_a_later_life_of_the_cluster_does_not_know_runs_on_and_is_listed() {
 fn a_daemon_that_was_started_anew_takes_its_processes_over() {
     let before = running();
     let memory = before.memory().clone();
-    let identity = Identity { cluster: cluster(1), epoch: Epoch::new(1), incarnation: life(1_000), program: program(1) };
+    let identity =
+        Identity { cluster: cluster(1), epoch: Epoch::new(1), incarnation: life(1_000), program: program(1) };
     let mut core = Core::new(Patience::DEFAULT, ms(0), 0, memory.clone(), [0].into());
     assert_eq!(core.memory().incarnation.get(), 1_001);
     assert_eq!(core.handle(ms(5_000), 0, Event::Tick), [], "it hasn't looked yet");
