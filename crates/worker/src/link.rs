@@ -233,6 +233,6 @@ async fn probe(prober: &Prober, probe: v1::Probe) -> v1::ProbeResult {
 fn reason(status: &tonic::Status) -> String {
     match Failure::from_status(status) {
         Some(failure) => format!("{}: {}", failure.code, failure.cause),
-        None => std::error::Error::source(status).map_or_else(|| status.message().to_owned(), |source| chain(source)),
+        None => std::error::Error::source(status).map_or_else(|| status.message().to_owned(), chain),
     }
 }

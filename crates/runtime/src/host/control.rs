@@ -41,9 +41,9 @@ enum Life {
     /// Components are prepared.
     Starting { work: Work<Result<Slot, StartError>>, placement: Placement },
     /// The topology runs, and takes a newer placement.
-    Applying { work: Work<(Slot, Result<Applied, StartError>)>, spouts: Spouts, placement: Placement },
+    Applying { work: Work<(Box<Slot>, Result<Applied, StartError>)>, spouts: Spouts, placement: Placement },
     /// The topology runs. Its spouts here are watched, if there are any, until they are done.
-    Running { slot: Slot, spouts: Spouts, placement: Placement },
+    Running { slot: Box<Slot>, spouts: Spouts, placement: Placement },
     /// What is in flight finishes.
     Stopping(Work<Books>),
 }
@@ -83,8 +83,8 @@ pub(super) struct Control<'a> {
 enum Event {
     Attached(Attached),
     Said(Option<Down>),
-    Started(Result<Slot, StartError>),
-    Applied(Slot, Result<Applied, StartError>),
+    Started(Result<Box<Slot>, StartError>),
+    Applied(Box<Slot>, Result<Applied, StartError>),
     Finished,
     Stopped(Books),
     Signal,
@@ -211,7 +211,7 @@ impl<'a> Control<'a> {
         }
     }
 
-    fn applied(&mut self, slot: Slot, applied: Applied) -> Result<Option<Ended>, HostError> {
+    fn applied(&mut self, slot: Box<Slot>, applied: Applied) -> Result<Option<Ended>, HostError> {
         if let Life::Applying { placement, spouts, .. } = &self.life {
             let (placement, spouts) = (placement.clone(), *spouts);
             // New executors may be spouts.
@@ -253,7 +253,7 @@ impl<'a> Control<'a> {
         Ok(())
     }
 
-    fn started(&mut self, slot: Slot) -> Result<Option<Ended>, HostError> {
+    fn started(&mut self, slot: Box<Slot>) -> Result<Option<Ended>, HostError> {
         tracing::info!("running");
         if let (Some(port), Some(acceptor)) = (&self.port, slot.acceptor()) {
             port.let_in(acceptor);
@@ -333,7 +333,7 @@ impl<'a> Control<'a> {
 /// Waits for what the topology comes to next.
 async fn at_work(life: &mut Life) -> Event {
     match life {
-        Life::Starting { work, .. } => Event::Started(work.await),
+        Life::Starting { work, .. } => Event::Started(work.await.map(Box::new)),
         Life::Applying { work, .. } => {
             let (slot, applied) = work.await;
             Event::Applied(slot, applied)
@@ -348,7 +348,7 @@ async fn at_work(life: &mut Life) -> Event {
 }
 
 /// Components of executors that come may take their time to be prepared; the daemon hears the slot meanwhile.
-fn apply(mut slot: Slot, spouts: Spouts, placement: Placement) -> Life {
+fn apply(mut slot: Box<Slot>, spouts: Spouts, placement: Placement) -> Life {
     let wanted = placement.clone();
     let work = async move {
         let applied = slot.apply(wanted).await;

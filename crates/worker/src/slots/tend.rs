@@ -156,7 +156,7 @@ enum Happened {
     Wished,
     /// Nobody will wish anything any more: the daemon ends.
     Alone,
-    Attached(Attached),
+    Attached(Box<Attached>),
     Said(Option<FromSlot>),
 }
 
@@ -168,7 +168,7 @@ impl Tending {
                 Happened::Wished => self.carry_out(),
                 Happened::Alone => return,
                 Happened::Attached(attached) => {
-                    self.attached = Some(attached);
+                    self.attached = Some(*attached);
                     self.sent = Wish { kills: self.sent.kills, ..Wish::default() };
                     tell(&self.place.events, self.greeted()).await;
                     self.carry_out();
@@ -187,7 +187,7 @@ impl Tending {
         let heard = async {
             match &mut self.attached {
                 Some(attached) => Happened::Said(attached.up.message().await.ok().flatten()),
-                None => Happened::Attached(attach_soon(folder, pid).await),
+                None => Happened::Attached(Box::new(attach_soon(folder, pid).await)),
             }
         };
         tokio::select! {

@@ -52,10 +52,9 @@ fn the_same_word_again_does_nothing_and_another_placement_is_passed_on() {
 #[test]
 fn a_process_that_fails_comes_back_at_once_then_later_and_the_loop_is_named() {
     let mut core = running();
-    let mut incarnation = 1_000;
     let mut waits = Vec::new();
     let mut now = 20;
-    for _ in 0..4 {
+    for incarnation in 1_000..1_004 {
         core.handle(ms(now), 500, exited(incarnation));
         let failed_at = now;
         while core.reports(ms(now))[0].incarnation.is_none() {
@@ -63,7 +62,6 @@ fn a_process_that_fails_comes_back_at_once_then_later_and_the_loop_is_named() {
             core.handle(ms(now), 0, Event::Tick);
         }
         waits.push(now - failed_at);
-        incarnation += 1;
         now += 1;
     }
     assert_eq!(waits, [0, 500, 1_000, 2_000]);
