@@ -130,6 +130,11 @@ fn main() -> ExitCode {
     topology.max_spout_pending(20_000);
     topology.spout("numbers", Numbers::default).parallelism(2);
     topology.bolt("pass", || Pass).parallelism(4).shuffle("numbers").unchained();
-    topology.bolt("sink", Sink::default).blocking().parallelism(4).tick(Duration::from_millis(5)).fields("pass", ["number"]);
+    topology
+        .bolt("sink", Sink::default)
+        .blocking()
+        .parallelism(4)
+        .tick(Duration::from_millis(5))
+        .fields("pass", ["number"]);
     squall::main(topology)
 }

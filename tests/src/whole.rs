@@ -111,7 +111,8 @@ impl Whole {
     /// If it can't be started.
     pub fn start_again(&self, name: &str) -> Child {
         let Member { role, address, data_dir, .. } = self.member(name);
-        let masters: Vec<_> = self.members.iter().filter(|it| it.role == "master").map(|it| it.address.clone()).collect();
+        let masters: Vec<_> =
+            self.members.iter().filter(|it| it.role == "master").map(|it| it.address.clone()).collect();
         let mut command = Command::new(binary::squall());
         command.args([role, "--name", name, "--listen", address, "--http-listen", "", "--masters", &masters.join(",")]);
         command.arg("--data-dir").arg(data_dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -123,7 +124,8 @@ impl Whole {
     /// # Panics
     /// If it can't be run.
     pub fn squall(&self, line: &[&str]) -> Output {
-        let masters: Vec<_> = self.members.iter().filter(|it| it.role == "master").map(|it| it.address.clone()).collect();
+        let masters: Vec<_> =
+            self.members.iter().filter(|it| it.role == "master").map(|it| it.address.clone()).collect();
         let mut command = Command::new(binary::squall());
         command.args(["-o", "json", "--connect", &masters.join(",")]).args(line);
         command.stdin(Stdio::null()).output().expect("squall can be run")

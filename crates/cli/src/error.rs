@@ -5,9 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use squall_master::NodeError;
 use squall_daemon::certs::{CertError, MaterialError, TlsFault};
 use squall_daemon::config::ConfigErrors;
+use squall_master::NodeError;
 use squall_proto::Failure;
 use squall_types::{Code, codes};
 use squall_worker::WorkerError;

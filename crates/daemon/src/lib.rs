@@ -12,10 +12,12 @@ mod greet;
 pub mod http;
 mod machine;
 mod peers;
+mod probe;
 
 pub use greet::greeted;
 pub use machine::{BoxFuture, Bytes, Clock, Connection, Incoming, Machine, Network, Random};
 pub use peers::Peers;
+pub use probe::Prober;
 
 /// An error with all that caused it, in a line.
 pub fn chain(error: &dyn std::error::Error) -> String {

@@ -4,9 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use squall_types::TaskId;
-use squall_types::cluster::{
-    AssignmentVersion, ExecutorId, IllegalName, Peer, Placement, SlotId, SlotIncarnation,
-};
+use squall_types::cluster::{AssignmentVersion, ExecutorId, IllegalName, Peer, Placement, SlotId, SlotIncarnation};
 
 use crate::internal;
 
@@ -102,8 +100,10 @@ mod tests {
             prop::option::of((1_u64..9).prop_map(SlotIncarnation::new)),
             prop::option::of("[a-z]{1,5}:[0-9]{1,4}"),
         );
-        let peer = peer.prop_map(|(executors, zone, incarnation, address)| Peer { executors, zone, incarnation, address });
-        let slot = ("[a-z]{1,9}", 0_u16..9).prop_map(|(worker, number)| SlotId { worker: worker.parse().unwrap(), number });
+        let peer =
+            peer.prop_map(|(executors, zone, incarnation, address)| Peer { executors, zone, incarnation, address });
+        let slot =
+            ("[a-z]{1,9}", 0_u16..9).prop_map(|(worker, number)| SlotId { worker: worker.parse().unwrap(), number });
         let slots = prop::collection::btree_map(slot, peer, 0..5);
         (0_u64..99, slots).prop_map(|(version, slots)| Placement { version: AssignmentVersion::new(version), slots })
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use squall_runtime::{AsyncBolt, Bolt, Code, CustomGrouping, Declarer, GroupingFactory, Program, Spout};
 #[cfg(unix)]
 use squall_runtime::host::Misfit;
+use squall_runtime::{AsyncBolt, Bolt, Code, CustomGrouping, Declarer, GroupingFactory, Program, Spout};
 use squall_types::topology::{
     Component, Delivery, Execution, Fields, Grouping, Input, Invalid, Kind, NoSuchComponent, StreamDecl, Topology,
 };
@@ -167,7 +167,8 @@ impl TopologyBuilder {
     #[cfg(unix)]
     pub(crate) fn described(mut self, topology: Topology) -> Result<Program, Misfit> {
         let own = &self.topology.components;
-        if let Some((own, other)) = own.iter().zip(&topology.components).find(|(own, other)| !is_same_code(own, other)) {
+        if let Some((own, other)) = own.iter().zip(&topology.components).find(|(own, other)| !is_same_code(own, other))
+        {
             return Err(Misfit(format!("the program has {:?} where the topology has {:?}", own.id, other.id)));
         }
         if own.len() != topology.components.len() {

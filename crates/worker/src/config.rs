@@ -120,6 +120,9 @@ impl Configured for WorkerConfig {
         let exposure = Exposure { insecure: self.insecure, tls: &self.tls, tokenless: false };
         let http = self.http.listen.and_then(|address| exposure.at("http.listen", address));
         let mut broken: Vec<_> = exposure.at("listen", self.listen).into_iter().chain(http).collect();
+        if broken.is_empty() && !self.listen.ip().is_loopback() && !self.insecure {
+            broken.push(Broken::PlainSlots { listen: self.listen });
+        }
         broken.extend(partial(&self.tls));
         if self.listen.ip().is_unspecified() && self.advertise.is_none() {
             broken.push(Broken::NotAdvertised { listen: self.listen });
@@ -134,8 +137,8 @@ impl Configured for WorkerConfig {
     }
 
     fn warnings(&self) -> Vec<Warning> {
-        let open = self.insecure && self.tls_files().is_none();
-        if open { vec![Warning::Insecure(self.listen)] } else { Vec::new() }
+        let open = self.insecure && !self.listen.ip().is_loopback();
+        if open { vec![Warning::PlainSlots(self.listen.ip())] } else { Vec::new() }
     }
 }
 
@@ -161,8 +164,8 @@ squall_daemon::settings! {
     "tags", tags, None,
         "What components can ask for, as `gpu`.";
     "insecure", insecure, None,
-        "Lets it be reached from other machines in plain text: whoever reaches the ports of its slots can give them tuples. It is said at \
-         each start.";
+        "Lets its slots be reached from other machines. They speak plain text among each other, also where daemons have TLS: whoever \
+         reaches their ports can read their tuples and give them others. It is said at each start.";
     "slots.count", slots.count, None,
         "How many processes of topologies it runs at most, each of one topology.";
     "slots.environment", slots.environment, None,
@@ -228,6 +231,7 @@ mod tests {
             ("masters = []\n", "masters is empty"),
             ("listen = \"0.0.0.0:1\"\n", "there is no TLS"),
             ("listen = \"0.0.0.0:1\"\ninsecure = true\n", "every address of this machine"),
+            ("listen = \"10.0.0.1:1\"\n[tls]\ncert = \"c\"\nkey = \"k\"\nca = \"a\"\n", "slots speak plain text"),
             ("[slots]\ncount = 5000\n", "slots.count is 5000"),
             ("[tls]\ncert = \"c\"\n", "is missing"),
         ] {

@@ -245,7 +245,7 @@ impl Daemon {
 
     fn place(&self, number: u16) -> Place {
         let wanted = &self.parts.config.slots.environment;
-        let environment = wanted.iter().filter_map(|name| Some((name.clone(), variable(name)?))).collect();
+        let environment = wanted.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect();
         Place { number, folder: self.parts.store.slot(number), environment, events: self.events.0.clone() }
     }
 
@@ -309,9 +309,4 @@ impl Daemon {
             Err(error) => tracing::warn!(error = chain(&error), "packages can't be looked through"),
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the configuration names what slots get of this environment")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

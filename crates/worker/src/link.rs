@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use squall_daemon::{Peers, chain};
+use squall_daemon::{Peers, Prober, chain};
 use squall_proto::Failure;
 use squall_proto::v1::master_message::Kind as Down;
 use squall_proto::v1::worker_link_client::WorkerLinkClient;
@@ -15,8 +15,6 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
-use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_client::HealthClient;
 
 use crate::core::{Desired, Masters, Next};
 use crate::wire;
@@ -54,7 +52,7 @@ pub(crate) struct Link {
     /// For masters.
     pub peers: Peers,
     /// For those that are to be probed.
-    pub probes: Peers,
+    pub prober: Prober,
     pub said: watch::Receiver<Arc<Said>>,
     pub heard: mpsc::Sender<Heard>,
     pub leave: CancellationToken,
@@ -188,8 +186,8 @@ impl Stream<'_> {
             },
             Down::Probe(probe) => {
                 if self.probing.len() < PROBES {
-                    let peers = self.link.probes.clone();
-                    self.probing.spawn(async move { self::probe(&peers, probe).await });
+                    let prober = self.link.prober.clone();
+                    self.probing.spawn(async move { self::probe(&prober, probe).await });
                 }
                 None
             }
@@ -226,15 +224,8 @@ impl Stream<'_> {
     }
 }
 
-/// Sees whether a program answers there, whatever it answers: a kernel alone speaks no HTTP/2.
-async fn probe(peers: &Peers, probe: v1::Probe) -> v1::ProbeResult {
-    let mut client = HealthClient::new(peers.channel(&probe.address));
-    let asked = client.check(HealthCheckRequest::default());
-    let answered = match timeout(Duration::from_millis(probe.timeout_ms), asked).await {
-        Ok(Ok(_)) => true,
-        Ok(Err(refused)) => !matches!(refused.code(), tonic::Code::Unavailable | tonic::Code::Unknown),
-        Err(_) => false,
-    };
+async fn probe(prober: &Prober, probe: v1::Probe) -> v1::ProbeResult {
+    let answered = prober.answers(&probe.address, Duration::from_millis(probe.timeout_ms)).await;
     v1::ProbeResult { id: probe.id, answered }
 }
 
@@ -242,6 +233,6 @@ async fn probe(peers: &Peers, probe: v1::Probe) -> v1::ProbeResult {
 fn reason(status: &tonic::Status) -> String {
     match Failure::from_status(status) {
         Some(failure) => format!("{}: {}", failure.code, failure.cause),
-        None => std::error::Error::source(status).map_or_else(|| status.message().to_owned(), |source| chain(source)),
+        None => std::error::Error::source(status).map_or_else(|| status.message().to_owned(), chain),
     }
 }

@@ -62,7 +62,11 @@ impl Metrics {
         let worker = all.sub_registry_with_prefix("worker");
         worker.register("slots", "Slots in use, by state", self.slots.clone());
         worker.register("slot_starts", "Processes of slots that were started", self.starts.clone());
-        worker.register("slot_failures", "Processes of slots that ended though nobody asked them to", self.failures.clone());
+        worker.register(
+            "slot_failures",
+            "Processes of slots that ended though nobody asked them to",
+            self.failures.clone(),
+        );
         worker.register("linked", "1 while a master is heard", self.linked.clone());
         worker.register("revision", "Place in the log of the state that is obeyed", self.revision.clone());
         worker.register("packages", "Packages on this worker's disk", self.packages.clone());

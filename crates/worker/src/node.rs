@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use squall_daemon::certs::{Client, DefaultTimeProvider, Identity, Material, Peer, Server, TimeProvider};
 use squall_daemon::http::{self, Denied, Monitoring, Readiness};
-use squall_daemon::{Incoming, Machine, Network, Peers, chain, greeted};
+use squall_daemon::{Incoming, Machine, Network, Peers, Prober, chain, greeted};
 use squall_proto::v1;
 use squall_types::cluster::{UnixMillis, WorkerName};
 use squall_types::codes;
@@ -105,7 +105,7 @@ impl Node {
             name: name.clone(),
             masters: Masters::new(configured, remembered),
             peers: peers.clone(),
-            probes: Peers::new(network, secured.probes),
+            prober: Prober::new(&network, secured.probes),
             said: says,
             heard,
             leave: leave.clone(),
@@ -279,7 +279,8 @@ fn allow(tls: bool, peer: &Peer) -> Result<(), Denied> {
         return Ok(());
     }
     let code = codes::NO_CREDENTIALS;
-    let text = format!("{code}: this worker wants to know who calls, and there is no certificate\ngive --cert and --key\n");
+    let text =
+        format!("{code}: this worker wants to know who calls, and there is no certificate\ngive --cert and --key\n");
     Err(Denied { unknown: true, text })
 }
 

@@ -121,8 +121,11 @@ impl Packages {
         };
         let part = self.folder.join(format!("{id}.part"));
         let kept = part.clone();
-        let (mut file, mut hash, offset) =
-            tokio::task::spawn_blocking(move || resume(&kept)).await.map_err(io::Error::other).flatten().map_err(disk)?;
+        let (mut file, mut hash, offset) = tokio::task::spawn_blocking(move || resume(&kept))
+            .await
+            .map_err(io::Error::other)
+            .flatten()
+            .map_err(disk)?;
         let request = v1::GetBlobRequest { id: id.to_string(), offset };
         let mut client = BlobsClient::new(self.peers.channel(master));
         let answer = tokio::time::timeout(PATIENCE, client.get(request)).await;

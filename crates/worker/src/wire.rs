@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
 use squall_proto::{internal, v1};
 use squall_types::TaskId;
 use squall_types::cluster::{
-    AssignmentVersion, ClusterId, Epoch, ExecutorId, Peer, Placement, Revision, SlotId, SlotIncarnation, TopologyVersion,
-    WorkerName,
+    AssignmentVersion, ClusterId, Epoch, ExecutorId, Peer, Placement, Revision, SlotId, SlotIncarnation,
+    TopologyVersion, WorkerName,
 };
 
 use crate::config::Slots;
@@ -63,12 +64,19 @@ fn wanted(own: &SlotId, slot: v1::DesiredSlot) -> Result<Wanted, Unreadable> {
             topology: parsed("a topology's name", &slot.topology)?,
             version: TopologyVersion::new(slot.topology_version),
             package,
+            shape: shape(&slot.description),
             executors: slots.get(own).map(|peer| peer.executors.clone()).unwrap_or_default(),
         },
         active: slot.active,
         description: slot.description,
         placement: Placement { version: AssignmentVersion::new(slot.assignment_version), slots },
     })
+}
+
+/// The first bytes of a hash of the topology as it is to run.
+fn shape(description: &str) -> u64 {
+    let hash: [u8; 32] = Sha256::digest(description.as_bytes()).into();
+    hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 fn executor(first: u32, last: u32) -> Result<ExecutorId, Unreadable> {
@@ -141,6 +149,7 @@ pub(crate) fn orders(
             topology: identity.program.topology.to_string(),
             topology_version: identity.program.version.get(),
             package: identity.program.package.map_or_else(String::new, |id| id.to_string()),
+            shape: identity.program.shape,
             executors: identity.program.executors.iter().map(placed).collect(),
         }),
         description: wanted.description.clone(),
@@ -169,6 +178,7 @@ pub(crate) fn identity(identity: &internal::SlotIdentity) -> Result<Identity, Un
             topology: parsed("a topology's name", &identity.topology)?,
             version: TopologyVersion::new(identity.topology_version),
             package: package.map(|it| parsed("a package", it)).transpose()?,
+            shape: identity.shape,
             executors: executors.collect::<Result<_, _>>()?,
         },
     })
@@ -203,7 +213,12 @@ mod tests {
                 number: 3,
                 topology: "t".to_owned(),
                 executors: vec![executor(1, slot(3)), executor(2, slot(4)), executor(5, None)],
-                peers: vec![v1::Peer { slot: slot(4), incarnation: 9, address: "h:1".to_owned(), zone: "z".to_owned() }],
+                peers: vec![v1::Peer {
+                    slot: slot(4),
+                    incarnation: 9,
+                    address: "h:1".to_owned(),
+                    zone: "z".to_owned(),
+                }],
                 ..v1::DesiredSlot::default()
             }],
         };
@@ -211,14 +226,21 @@ mod tests {
         let placement = &desired.slots[&3].placement;
         let at = |number| &placement.slots[&SlotId { worker: "w".parse().unwrap(), number }];
         assert_eq!((at(3).executors.len(), at(3).address.as_deref()), (1, None));
-        assert_eq!((at(4).zone.as_str(), at(4).incarnation, at(4).address.as_deref()), ("z", Some(SlotIncarnation::new(9)), Some("h:1")));
+        assert_eq!(
+            (at(4).zone.as_str(), at(4).incarnation, at(4).address.as_deref()),
+            ("z", Some(SlotIncarnation::new(9)), Some("h:1"))
+        );
         assert_eq!(placement.slots.len(), 2);
         assert_eq!(desired.slots[&3].program.executors, at(3).executors);
     }
 
     #[test]
     fn what_is_no_state_is_refused() {
-        let slot = |number, topology: &str| v1::DesiredSlot { number, topology: topology.to_owned(), ..v1::DesiredSlot::default() };
+        let slot = |number, topology: &str| v1::DesiredSlot {
+            number,
+            topology: topology.to_owned(),
+            ..v1::DesiredSlot::default()
+        };
         for slot in [slot(70_000, "t"), slot(1, "a b"), v1::DesiredSlot { package: "x".to_owned(), ..slot(1, "t") }] {
             let state = v1::DesiredState { slots: vec![slot], ..v1::DesiredState::default() };
             assert!(desired(ClusterId::new(1).unwrap(), &"w".parse().unwrap(), state).is_err());

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use squall_tests::whole::{SOON, Whole};
 use squall_tests::until;
+use squall_tests::whole::{SOON, Whole};
 
 /// The oracle topology, running in a cluster.
 pub struct Oracle {

@@ -169,7 +169,8 @@ impl<C: Configured> Loading<C> {
     }
 
     fn entry(&mut self, key: &str, value: &Spanned<DeValue<'_>>, origin: &impl Fn(usize) -> Origin, at: usize) {
-        let is_table = C::settings().iter().any(|it| it.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')));
+        let is_table =
+            C::settings().iter().any(|it| it.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')));
         match value.get_ref() {
             DeValue::Table(inner) if is_table => self.table(key, inner, origin),
             _ if is_table => {

@@ -21,7 +21,7 @@ const TABLE: &str = "\
 pub fn sample<C: Configured>() -> String {
     let mut text = format!("# A {}'s configuration. {SAMPLE}", C::ROLE);
     let mut table = "";
-    for setting in C::settings().iter() {
+    for setting in C::settings() {
         let (inside, name) = setting.key.split_once('.').unwrap_or(("", setting.key));
         if inside != table {
             push(&mut text, format_args!("\n[{inside}]"));
@@ -40,15 +40,19 @@ pub fn sample<C: Configured>() -> String {
 /// The role's section of `docs/configuration.md`, from its heading on.
 pub fn section<C: Configured>() -> String {
     let mut text = format!("## Settings of a {}\n\n{TABLE}", C::ROLE);
-    for setting in C::settings().iter() {
+    for setting in C::settings() {
         let default = default(setting).map_or_else(|| "unset".to_owned(), |value| format!("`{value}`"));
         let (key, kind, variable, flag) = (setting.key, setting.kind, setting.variable(), setting.flag());
         push(
             &mut text,
-            format_args!("| [`{key}`](#{}-{}) | {default} | {kind} | `{variable}`, `--{flag}` |\n", C::ROLE, anchor(key)),
+            format_args!(
+                "| [`{key}`](#{}-{}) | {default} | {kind} | `{variable}`, `--{flag}` |\n",
+                C::ROLE,
+                anchor(key)
+            ),
         );
     }
-    for setting in C::settings().iter() {
+    for setting in C::settings() {
         push(&mut text, format_args!("\n### {}: `{}`\n\n{}\n", C::ROLE, setting.key, setting.help));
     }
     text

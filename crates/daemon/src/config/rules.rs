@@ -1,6 +1,6 @@
 //! What settings must keep together, and what is said at each start.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use squall_types::{Code, codes, duration};
@@ -58,6 +58,14 @@ pub enum Broken {
         /// Where that master is.
         address: String,
     },
+    /// Slots of workers speak plain text among each other.
+    #[error(
+        "listen = \"{listen}\" can be reached from other machines, and slots speak plain text among each other, also where daemons have TLS"
+    )]
+    PlainSlots {
+        /// Where the worker and its slots listen.
+        listen: SocketAddr,
+    },
     /// Nobody could tell a worker what to run.
     #[error("masters is empty")]
     NoMasters,
@@ -81,7 +89,9 @@ impl Broken {
     /// The error's stable code.
     pub const fn code(&self) -> Code {
         match self {
-            Self::OffLoopbackPlain { .. } | Self::OffLoopbackTokenless { .. } => codes::OFF_LOOPBACK,
+            Self::OffLoopbackPlain { .. } | Self::OffLoopbackTokenless { .. } | Self::PlainSlots { .. } => {
+                codes::OFF_LOOPBACK
+            }
             Self::PartialTls { .. }
             | Self::NotAdvertised { .. }
             | Self::TooImpatient { .. }
@@ -110,6 +120,9 @@ impl Broken {
             Self::NoPause => "raise workers.heartbeat; 500ms is the default",
             Self::MessageTooShort => "raise limits.message; 8MiB is the default",
             Self::RepeatedMaster { .. } => "name each master once",
+            Self::PlainSlots { .. } => {
+                "where nobody else can reach the ports of this machine, set insecure = true; TLS between the daemons stays"
+            }
             Self::NoMasters => "name a master of the cluster, as in masters = [\"127.0.0.1:7400\"]",
             Self::TooManySlots { .. } => "lower slots.count; a slot runs as many executors as fit",
             Self::NotListed { .. } => {
@@ -125,6 +138,9 @@ pub enum Warning {
     /// Whoever reaches the port may do anything.
     #[error("insecure = true: whoever can reach {0} can read and change everything in this cluster")]
     Insecure(SocketAddr),
+    /// Whoever reaches a slot's port may give it tuples.
+    #[error("insecure = true: whoever can reach the ports of slots on {0} can read their tuples, and give them others")]
+    PlainSlots(IpAddr),
 }
 
 /// What decides whether a daemon may be reached from other machines.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use squall_types::cluster::MasterName;
 
-use super::{Http, HostPort, Log, LogFormat, LogLevel, Size, Tls, TlsFiles, name_of};
+use super::{HostPort, Http, Log, LogFormat, LogLevel, Size, Tls, TlsFiles, name_of};
 
 /// The port that masters listen on unless told otherwise.
 pub const PORT: u16 = 7400;

@@ -41,8 +41,11 @@ fn held(path: &str, text: &str) {
 fn the_commented_file_is_the_defaults() {
     held("config/master.toml", &sample::<MasterConfig>());
     assert_eq!(loaded(&sample::<MasterConfig>(), &[], &[]).config, MasterConfig::new("/data"));
-    let keys: Vec<_> =
-        loaded(&sample::<MasterConfig>(), &[], &[]).shown().filter(|it| it.origin == Origin::Default).map(|it| it.key).collect();
+    let keys: Vec<_> = loaded(&sample::<MasterConfig>(), &[], &[])
+        .shown()
+        .filter(|it| it.origin == Origin::Default)
+        .map(|it| it.key)
+        .collect();
     assert_eq!(keys, ["name", "advertise", "data_dir", "tls.cert", "tls.key", "tls.ca", "tokens.required"]);
 }
 

@@ -13,15 +13,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_client::HealthClient;
-
 use super::desired::{Told, desired};
 use super::planner::{self, Done};
 use super::wards::{Probe, Wards};
 use super::{Attached, Link, Reported, Said, Seen, View};
 use crate::core::Core;
-use squall_daemon::Peers;
 use crate::services::link::message;
 
 /// How workers are watched over.
@@ -196,8 +192,8 @@ impl Watch {
         let Probe { id, by, address, within } = probe;
         match by {
             Prober::Leader => {
-                let peers = self.core.probes.clone();
-                self.probing.spawn(async move { (id, answers(&peers, &address, within).await) });
+                let prober = self.core.prober.clone();
+                self.probing.spawn(async move { (id, prober.answers(&address, within).await) });
             }
             Prober::Worker(worker) => {
                 let timeout_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
@@ -264,16 +260,5 @@ impl Watch {
         let (reported, concerns) = (self.reported.clone(), self.concerns.clone());
         let Done { broken, stuck, .. } = self.planned.borrow().clone();
         View { workers, reported, concerns, broken, stuck }
-    }
-}
-
-/// Whether a program answers there, whatever it answers: a kernel alone speaks no HTTP/2.
-async fn answers(peers: &Peers, address: &str, patience: Duration) -> bool {
-    let mut client = HealthClient::new(peers.channel(address));
-    let asked = client.check(HealthCheckRequest::default());
-    match tokio::time::timeout(patience, asked).await {
-        Ok(Ok(_)) => true,
-        Ok(Err(refused)) => !matches!(refused.code(), tonic::Code::Unavailable | tonic::Code::Unknown),
-        Err(_) => false,
     }
 }

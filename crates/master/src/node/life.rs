@@ -30,11 +30,11 @@ use crate::leading::Settings;
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::packages::{self, BlobsService, FetchService};
-use squall_daemon::Peers;
 use crate::reign::Reign;
 use crate::services::cluster::ClusterService;
 use crate::services::link::LinkService;
 use crate::services::topologies::TopologiesService;
+use squall_daemon::{Peers, Prober};
 
 /// All that a life begins with.
 pub(super) struct Life {
@@ -42,7 +42,7 @@ pub(super) struct Life {
     pub store: Store,
     pub env: Env,
     pub peers: Peers,
-    pub probes: Peers,
+    pub prober: Prober,
     pub blobs: BlobStore,
     pub metrics: Metrics,
     pub supported: Supported,
@@ -86,7 +86,7 @@ impl Life {
             leader: leads,
             leading: is_leading,
             peers: self.peers.clone(),
-            probes: self.probes.clone(),
+            prober: self.prober.clone(),
             blobs: self.blobs.clone(),
             metrics: self.metrics.clone(),
         });

@@ -29,9 +29,9 @@ use crate::gate::{Gate, Limits, Security};
 use crate::http::Readiness;
 use crate::leading::Settings;
 use crate::metrics::Metrics;
-use squall_daemon::Peers;
 use life::Life;
 pub use run::run;
+use squall_daemon::{Peers, Prober};
 
 /// How long a master may take to hand over and end.
 const FAREWELL: Duration = Duration::from_millis(1_500);
@@ -119,7 +119,7 @@ impl Node {
             me,
             store,
             peers: Peers::new(env.network.clone(), secured.client),
-            probes: Peers::new(env.network.clone(), secured.probes),
+            prober: Prober::new(&env.network, secured.probes),
             env,
             blobs,
             metrics,

@@ -74,7 +74,8 @@ async fn where_a_slot_is_found_is_told_to_all_that_send_to_it_and_told_again_whe
     let number = worker.told(|desired| !desired.slots.is_empty()).await.slots[0].number;
     for (incarnation, address) in [(1, "w1:9001"), (2, "w1:9001"), (3, "w1:9002")] {
         let (topology, address) = ("words".to_owned(), address.to_owned());
-        let report = v1::SlotReport { number, topology, incarnation, address: address.clone(), ..v1::SlotReport::default() };
+        let report =
+            v1::SlotReport { number, topology, incarnation, address: address.clone(), ..v1::SlotReport::default() };
         let beat = v1::Heartbeat { reports: vec![report], ..v1::Heartbeat::default() };
         worker.up.send(said(Up::Heartbeat(beat))).await.unwrap();
         worker

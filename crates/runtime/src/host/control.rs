@@ -11,16 +11,17 @@ use futures_util::future::OptionFuture;
 use squall_proto::internal::from_slot::Kind as Up;
 use squall_proto::internal::to_slot::Kind as Down;
 use squall_proto::{internal, slot};
+use squall_types::cluster::Placement;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::logs::Logs;
 use super::orders::Orders;
-use super::service::Attached;
 use super::port::Port;
+use super::service::Attached;
 use super::{Build, Ended, HostError};
-use crate::{Books, Membership, Options, Slot, StartError};
+use crate::{Applied, Books, Membership, Options, Slot, StartError};
 
 /// How often the daemon hears from the slot.
 const BEAT: Duration = Duration::from_millis(500);
@@ -38,9 +39,11 @@ enum Life {
     /// It waits to be told what to run.
     Waiting { since: Instant },
     /// Components are prepared.
-    Starting(Work<Result<Slot, StartError>>),
+    Starting { work: Work<Result<Slot, StartError>>, placement: Placement },
+    /// The topology runs, and takes a newer placement.
+    Applying { work: Work<(Box<Slot>, Result<Applied, StartError>)>, spouts: Spouts, placement: Placement },
     /// The topology runs. Its spouts here are watched, if there are any, until they are done.
-    Running { slot: Slot, spouts: Spouts },
+    Running { slot: Box<Slot>, spouts: Spouts, placement: Placement },
     /// What is in flight finishes.
     Stopping(Work<Books>),
 }
@@ -80,7 +83,8 @@ pub(super) struct Control<'a> {
 enum Event {
     Attached(Attached),
     Said(Option<Down>),
-    Started(Result<Slot, StartError>),
+    Started(Result<Box<Slot>, StartError>),
+    Applied(Box<Slot>, Result<Applied, StartError>),
     Finished,
     Stopped(Books),
     Signal,
@@ -150,6 +154,7 @@ impl<'a> Control<'a> {
             // It is gone, or speaks of what this build doesn't know: it will be back, or say the rest again.
             Event::Said(None) => self.daemon = None,
             Event::Started(started) => return self.started(started?),
+            Event::Applied(slot, applied) => return self.applied(slot, applied?),
             Event::Finished => {
                 tracing::info!("all spouts are done");
                 if let Life::Running { spouts, .. } = &mut self.life {
@@ -182,16 +187,51 @@ impl<'a> Control<'a> {
     async fn obey(&mut self, orders: internal::Orders) -> Result<(), HostError> {
         let orders = Orders::try_from(orders).map_err(HostError::Misfit)?;
         (self.logs.bytes, self.logs.files) = (orders.log_bytes, orders.log_files);
-        match &mut self.life {
-            Life::Waiting { .. } => self.begin(&orders).await?,
-            Life::Running { slot, .. } => {
-                slot.apply(orders.placement.clone());
-                set_active(slot, orders.active);
-            }
-            Life::Starting(_) | Life::Stopping(_) => {}
+        if matches!(self.life, Life::Waiting { .. }) {
+            self.begin(&orders).await?;
         }
         self.orders = Some(orders);
+        self.follow();
         Ok(())
+    }
+
+    /// Brings a running topology to what the latest orders say.
+    fn follow(&mut self) {
+        let Some(orders) = &self.orders else { return };
+        match std::mem::replace(&mut self.life, Life::Waiting { since: Instant::now() }) {
+            Life::Running { slot, spouts, placement } => {
+                set_active(&slot, orders.active);
+                self.life = if placement == orders.placement {
+                    Life::Running { slot, spouts, placement }
+                } else {
+                    apply(slot, spouts, orders.placement.clone())
+                };
+            }
+            life => self.life = life,
+        }
+    }
+
+    fn applied(&mut self, slot: Box<Slot>, applied: Applied) -> Result<Option<Ended>, HostError> {
+        if let Life::Applying { placement, spouts, .. } = &self.life {
+            let (placement, spouts) = (placement.clone(), *spouts);
+            // New executors may be spouts.
+            let spouts = match spouts {
+                Spouts::Done => Spouts::Done,
+                Spouts::Emit | Spouts::Elsewhere if has_spouts(&slot) => Spouts::Emit,
+                Spouts::Emit | Spouts::Elsewhere => Spouts::Elsewhere,
+            };
+            self.life = Life::Running { slot, spouts, placement };
+        }
+        if applied == Applied::StartAnew {
+            tracing::info!("executors have moved off this slot: it ends, and is started with those that it keeps");
+            return Ok(self.stop(Duration::ZERO));
+        }
+        match self.stop.take() {
+            Some(drain) => return Ok(self.stop(drain)),
+            None => self.follow(),
+        }
+        self.tell();
+        Ok(None)
     }
 
     async fn begin(&mut self, orders: &Orders) -> Result<(), HostError> {
@@ -208,25 +248,25 @@ impl<'a> Control<'a> {
             transport: Arc::new(port.transport()),
         };
         self.port = Some(port);
-        self.life = Life::Starting(Box::pin(async move { Slot::join(&program, &Options::default(), membership).await }));
+        let work = async move { Slot::join(&program, &Options::default(), membership).await };
+        self.life = Life::Starting { work: Box::pin(work), placement: orders.placement.clone() };
         Ok(())
     }
 
-    fn started(&mut self, mut slot: Slot) -> Result<Option<Ended>, HostError> {
+    fn started(&mut self, slot: Box<Slot>) -> Result<Option<Ended>, HostError> {
         tracing::info!("running");
-        if let Some(orders) = &self.orders {
-            // What was learnt of others while components were prepared.
-            slot.apply(orders.placement.clone());
-            set_active(&slot, orders.active);
-        }
         if let (Some(port), Some(acceptor)) = (&self.port, slot.acceptor()) {
             port.let_in(acceptor);
         }
         let spouts = if has_spouts(&slot) { Spouts::Emit } else { Spouts::Elsewhere };
-        self.life = Life::Running { slot, spouts };
+        if let Life::Starting { placement, .. } = &self.life {
+            self.life = Life::Running { slot, spouts, placement: placement.clone() };
+        }
         match self.stop.take() {
             Some(drain) => Ok(self.stop(drain)),
             None => {
+                // What was learnt of others while components were prepared.
+                self.follow();
                 self.tell();
                 Ok(None)
             }
@@ -241,8 +281,8 @@ impl<'a> Control<'a> {
                 tracing::info!(?drain, "stopping");
                 self.life = Life::Stopping(Box::pin(slot.drain(drain)));
             }
-            starting @ Life::Starting(_) => {
-                self.life = starting;
+            busy @ (Life::Starting { .. } | Life::Applying { .. }) => {
+                self.life = busy;
                 self.stop = Some(drain);
             }
             stopping @ Life::Stopping(_) => self.life = stopping,
@@ -254,9 +294,9 @@ impl<'a> Control<'a> {
     fn tell(&mut self) {
         let phase = match &self.life {
             Life::Waiting { .. } => return,
-            Life::Starting(_) => internal::Phase::Starting,
+            Life::Starting { .. } => internal::Phase::Starting,
             Life::Running { spouts: Spouts::Done, .. } => internal::Phase::Finished,
-            Life::Running { .. } => internal::Phase::Running,
+            Life::Running { .. } | Life::Applying { .. } => internal::Phase::Running,
             Life::Stopping(_) => internal::Phase::Stopping,
         };
         let text = if phase == internal::Phase::Finished { "all its spouts are done" } else { "" };
@@ -293,14 +333,28 @@ impl<'a> Control<'a> {
 /// Waits for what the topology comes to next.
 async fn at_work(life: &mut Life) -> Event {
     match life {
-        Life::Starting(work) => Event::Started(work.await),
-        Life::Running { slot, spouts: Spouts::Emit } => {
+        Life::Starting { work, .. } => Event::Started(work.await.map(Box::new)),
+        Life::Applying { work, .. } => {
+            let (slot, applied) = work.await;
+            Event::Applied(slot, applied)
+        }
+        Life::Running { slot, spouts: Spouts::Emit, .. } => {
             slot.ended().await;
             Event::Finished
         }
         Life::Stopping(work) => Event::Stopped(work.await),
         Life::Waiting { .. } | Life::Running { .. } => std::future::pending().await,
     }
+}
+
+/// Components of executors that come may take their time to be prepared; the daemon hears the slot meanwhile.
+fn apply(mut slot: Box<Slot>, spouts: Spouts, placement: Placement) -> Life {
+    let wanted = placement.clone();
+    let work = async move {
+        let applied = slot.apply(wanted).await;
+        (slot, applied)
+    };
+    Life::Applying { work: Box::pin(work), spouts, placement }
 }
 
 fn has_spouts(slot: &Slot) -> bool {

@@ -70,7 +70,10 @@ mod tests {
             begin_anew(&path, 2).unwrap();
         }
         let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).ok();
-        assert_eq!((read("log").unwrap(), read("log.1").unwrap(), read("log.2").unwrap()), (String::new(), "4".to_owned(), "3".to_owned()));
+        assert_eq!(
+            (read("log").unwrap(), read("log.1").unwrap(), read("log.2").unwrap()),
+            (String::new(), "4".to_owned(), "3".to_owned())
+        );
         assert_eq!(read("log.3"), None);
         std::fs::write(&path, "x").unwrap();
         begin_anew(&path, 0).unwrap();

@@ -77,7 +77,9 @@ impl Lock {
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
                 // For a daemon that finds the folder taken, and nobody at its socket.
-                file.set_len(0).and_then(|()| (&file).write_all(std::process::id().to_string().as_bytes())).map_err(unusable)?;
+                file.set_len(0)
+                    .and_then(|()| (&file).write_all(std::process::id().to_string().as_bytes()))
+                    .map_err(unusable)?;
                 Ok(Self { _file: file })
             }
             Err(rustix::io::Errno::WOULDBLOCK) => Err(HostError::Taken { folder: folder.to_owned() }),

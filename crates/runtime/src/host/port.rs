@@ -109,7 +109,9 @@ mod tests {
         let address = taken.local_addr().unwrap();
         let port = Port::open(&address.to_string()).await.unwrap();
         assert_ne!(port.number(), address.port());
-        let mut client = HealthClient::connect(format!("http://127.0.0.1:{}", port.number())).await.unwrap();
+        let address = format!("http://127.0.0.1:{}", port.number());
+        let channel = tonic::transport::Channel::from_shared(address).unwrap().connect().await.unwrap();
+        let mut client = HealthClient::new(channel);
         assert!(client.check(HealthCheckRequest::default()).await.is_ok());
     }
 }

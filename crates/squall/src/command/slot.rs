@@ -11,7 +11,6 @@ use super::talk::report;
 use crate::TopologyBuilder;
 
 /// The slot's folder, if a worker's daemon started this process.
-#[expect(clippy::disallowed_methods, reason = "a daemon tells a slot by its environment that it is one: a command line is for people")]
 pub fn folder() -> Option<PathBuf> {
     std::env::var_os("SQUALL_SLOT").map(PathBuf::from)
 }

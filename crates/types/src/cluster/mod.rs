@@ -17,8 +17,8 @@ pub use blob::{BlobId, NotABlobId};
 pub use moment::Utc;
 pub use names::{IllegalName, MasterName, TopologyName, UserName, WorkerName};
 pub use numbers::{
-    AssignmentVersion, ClusterId, Epoch, FeatureLevel, NotAClusterId, RaftId, Revision, SlotIncarnation, Term, TopologyVersion,
-    UnixMillis, WorkerIncarnation,
+    AssignmentVersion, ClusterId, Epoch, FeatureLevel, NotAClusterId, RaftId, Revision, SlotIncarnation, Term,
+    TopologyVersion, UnixMillis, WorkerIncarnation,
 };
 pub use placement::{Peer, Placement};
 pub use refusal::Refusal;

@@ -56,7 +56,7 @@ mod listed {
     }
 }
 
-/// What a process is. Another program is another process.
+/// What a process is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Program {
     /// The topology.
@@ -65,8 +65,19 @@ pub struct Program {
     pub version: TopologyVersion,
     /// Its code; none: the topology was submitted without any.
     pub package: Option<BlobId>,
+    /// A hash of the topology as it is to run: with other settings or numbers of executors it is another.
+    pub shape: u64,
     /// The executors that run in it.
     pub executors: BTreeSet<ExecutorId>,
+}
+
+impl Program {
+    /// Whether a process that runs this can go on as that: it may take more executors while it runs, and lets none go.
+    pub fn may_become(&self, other: &Self) -> bool {
+        (&self.topology, self.version, self.package, self.shape)
+            == (&other.topology, other.version, other.package, other.shape)
+            && self.executors.is_subset(&other.executors)
+    }
 }
 
 impl Wanted {
@@ -105,7 +116,13 @@ mod tests {
         };
         let slot = SlotId { worker: "w".parse().unwrap(), number: 0 };
         Wanted {
-            program: Program { topology: topology.parse().unwrap(), version: TopologyVersion::new(1), package: None, executors: BTreeSet::new() },
+            program: Program {
+                topology: topology.parse().unwrap(),
+                version: TopologyVersion::new(1),
+                package: None,
+                shape: 0,
+                executors: BTreeSet::new(),
+            },
             active: true,
             description: String::new(),
             placement: Placement { version: AssignmentVersion::new(1), slots: [(slot, peer)].into() },

@@ -124,8 +124,7 @@ impl Core {
     fn settle(&mut self, now: Duration, number: u16) -> Vec<Effect> {
         self.slot(number, now);
         let Self { slots, memory, patience, .. } = self;
-        let word =
-            Word { cluster: memory.cluster, epoch: memory.age.epoch, wanted: memory.wanted.get(&number) };
+        let word = Word { cluster: memory.cluster, epoch: memory.age.epoch, wanted: memory.wanted.get(&number) };
         let Some(slot) = slots.get_mut(&number) else { return Vec::new() };
         match (&mut slot.life, word.wanted) {
             (Life::Unknown, _) => Vec::new(),
@@ -201,7 +200,7 @@ fn tend(
         }
         Phase::Started | Phase::Heard => {}
     }
-    match word.wanted.filter(|wanted| wanted.program == process.identity.program) {
+    match word.wanted.filter(|wanted| process.identity.program.may_become(&wanted.program)) {
         Some(wanted) if process.phase == Phase::Heard => order(process, word, wanted, number, port),
         Some(_) => Vec::new(),
         None if process.belongs(word.cluster, word.epoch) => {
@@ -225,6 +224,7 @@ fn order(process: &mut Process, word: &Word<'_>, wanted: &Wanted, number: u16, p
     let Some(cluster) = word.cluster.filter(|_| process.told.as_ref() != Some(&told)) else { return Vec::new() };
     (process.told, process.ordered) = (Some(told), true);
     (process.identity.cluster, process.identity.epoch) = (cluster, word.epoch);
+    process.identity.program.executors.clone_from(&wanted.program.executors);
     let orders = Orders { identity: process.identity.clone(), wanted: wanted.clone(), port };
     vec![Effect::Order { number, orders: Box::new(orders) }]
 }

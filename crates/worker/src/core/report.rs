@@ -87,7 +87,7 @@ impl Core {
     }
 
     fn of_process(&self, number: u16, slot: &Slot, process: &Process, wanted: Option<&Wanted>) -> Report {
-        let is_wanted = wanted.is_some_and(|wanted| wanted.program == process.identity.program);
+        let is_wanted = wanted.is_some_and(|wanted| process.identity.program.may_become(&wanted.program));
         let kept = !is_wanted && process.is_well() && !process.belongs(self.memory.cluster, self.memory.age.epoch);
         let beat = process.beat.as_ref();
         let state = match (process.phase, beat.map(|beat| beat.doing)) {

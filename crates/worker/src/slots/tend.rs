@@ -58,7 +58,11 @@ impl Handle {
 }
 
 /// Starts a process in a slot and sees to it.
-pub(crate) fn start(place: Place, incarnation: SlotIncarnation, program: PathBuf) -> (Handle, impl Future<Output = ()>) {
+pub(crate) fn start(
+    place: Place,
+    incarnation: SlotIncarnation,
+    program: PathBuf,
+) -> (Handle, impl Future<Output = ()>) {
     let (wish, wishes) = watch::channel(Wish::default());
     let work = async move {
         let Place { number, folder, environment, events } = place.clone();
@@ -152,7 +156,7 @@ enum Happened {
     Wished,
     /// Nobody will wish anything any more: the daemon ends.
     Alone,
-    Attached(Attached),
+    Attached(Box<Attached>),
     Said(Option<FromSlot>),
 }
 
@@ -164,7 +168,7 @@ impl Tending {
                 Happened::Wished => self.carry_out(),
                 Happened::Alone => return,
                 Happened::Attached(attached) => {
-                    self.attached = Some(attached);
+                    self.attached = Some(*attached);
                     self.sent = Wish { kills: self.sent.kills, ..Wish::default() };
                     tell(&self.place.events, self.greeted()).await;
                     self.carry_out();
@@ -183,7 +187,7 @@ impl Tending {
         let heard = async {
             match &mut self.attached {
                 Some(attached) => Happened::Said(attached.up.message().await.ok().flatten()),
-                None => Happened::Attached(attach_soon(folder, pid).await),
+                None => Happened::Attached(Box::new(attach_soon(folder, pid).await)),
             }
         };
         tokio::select! {
@@ -249,6 +253,7 @@ impl Tending {
         self.process.kill();
         let stderr = process::last_lines(&self.place.folder, self.stderr);
         let exit = Exit { how, stderr };
-        tell(&self.place.events, Event::Exited { number: self.place.number, incarnation: self.incarnation, exit }).await;
+        tell(&self.place.events, Event::Exited { number: self.place.number, incarnation: self.incarnation, exit })
+            .await;
     }
 }

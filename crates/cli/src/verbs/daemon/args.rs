@@ -32,8 +32,7 @@ impl<C: Configured> DaemonArgs<C> {
 
     /// What they were given.
     pub(super) fn read(matches: &ArgMatches, but: &[&str]) -> Self {
-        let given =
-            |it: &Setting<C>| Some((it.key.to_owned(), matches.get_one::<String>(it.key)?.clone()));
+        let given = |it: &Setting<C>| Some((it.key.to_owned(), matches.get_one::<String>(it.key)?.clone()));
         let flags = C::settings().iter().filter(|it| !but.contains(&it.key)).filter_map(given).collect();
         Self { file: matches.get_one::<PathBuf>("config").cloned(), flags, configured: PhantomData }
     }

@@ -177,7 +177,8 @@ impl Start {
 impl Started {
     /// Reads the line that it says once it is ready.
     async fn ready(&mut self) -> Result<Ready, CliError> {
-        let failed = || CliError::System { what: "a daemon", source: std::io::Error::other("it ended before it was ready") };
+        let failed =
+            || CliError::System { what: "a daemon", source: std::io::Error::other("it ended before it was ready") };
         let stdout = self.child.stdout.take().ok_or_else(failed)?;
         let mut line = String::new();
         let read = BufReader::new(stdout).read_line(&mut line).await;

@@ -80,7 +80,9 @@ async fn serve(config: MasterConfig, data_dir: PathBuf, output: Output) -> Resul
     let mut all = vec![ready];
     let mut worker = None;
     if tls {
-        eprintln!("warning: no worker runs here: over TLS it wants a certificate of its own; start one with `squall worker`");
+        eprintln!(
+            "warning: no worker runs here: over TLS it wants a certificate of its own; start one with `squall worker`"
+        );
     } else {
         let config = worker_config(&data_dir, master.address().into());
         let Some((node, ready)) = worker::start(config, &mut stop).await? else {

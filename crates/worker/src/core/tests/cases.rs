@@ -52,10 +52,9 @@ fn the_same_word_again_does_nothing_and_another_placement_is_passed_on() {
 #[test]
 fn a_process_that_fails_comes_back_at_once_then_later_and_the_loop_is_named() {
     let mut core = running();
-    let mut incarnation = 1_000;
     let mut waits = Vec::new();
     let mut now = 20;
-    for _ in 0..4 {
+    for incarnation in 1_000..1_004 {
         core.handle(ms(now), 500, exited(incarnation));
         let failed_at = now;
         while core.reports(ms(now))[0].incarnation.is_none() {
@@ -63,7 +62,6 @@ fn a_process_that_fails_comes_back_at_once_then_later_and_the_loop_is_named() {
             core.handle(ms(now), 0, Event::Tick);
         }
         waits.push(now - failed_at);
-        incarnation += 1;
         now += 1;
     }
     assert_eq!(waits, [0, 500, 1_000, 2_000]);
@@ -92,16 +90,33 @@ fn another_program_takes_the_place_once_the_old_process_is_gone() {
     assert_eq!(core.packages(), [package(2)].into());
 }
 
+/// A newer state in which slot 0 runs these executors of program 1.
+fn with_executors(revision: u64, firsts: &[u16], shape: u64) -> Event {
+    let mut state = desired(1, revision, &[(0, 1)]);
+    let executor = |first: &u16| ExecutorId { first: TaskId::new(*first), last: TaskId::new(*first) };
+    let program = &mut state.slots.get_mut(&0).unwrap().program;
+    (program.executors, program.shape) = (firsts.iter().map(executor).collect(), shape);
+    Event::Desired(state)
+}
+
 #[test]
-fn other_executors_are_another_process() {
+fn a_process_takes_more_executors_while_it_runs_and_fewer_are_another_process() {
     let mut core = running();
-    let mut changed = desired(1, 6, &[(0, 1)]);
-    let executor = ExecutorId { first: TaskId::new(1), last: TaskId::new(2) };
-    changed.slots.get_mut(&0).unwrap().program.executors.insert(executor);
-    let effects = core.handle(ms(20), 0, Event::Desired(changed));
+    for (revision, firsts) in [(6, &[1][..]), (7, &[1, 4])] {
+        let effects = core.handle(ms(20), 0, with_executors(revision, firsts, 0));
+        assert!(matches!(effects.as_slice(), [Effect::Order { .. }]), "{effects:?}");
+    }
+    let effects = core.handle(ms(21), 0, with_executors(8, &[4, 5], 0));
     assert_eq!(effects, [Effect::Stop { number: 0, drain: ms(250) }]);
     let effects = core.handle(ms(22), 0, exited(1_000));
     assert_eq!(effects, [Effect::Start { number: 0, incarnation: life(1_001), package: package(1) }]);
+}
+
+#[test]
+fn another_shape_of_the_topology_is_another_process() {
+    let mut core = running();
+    let effects = core.handle(ms(20), 0, with_executors(6, &[1], 7));
+    assert_eq!(effects, [Effect::Stop { number: 0, drain: ms(250) }]);
 }
 
 #[test]
@@ -178,7 +193,8 @@ fn what_a_later_life_of_the_cluster_does_not_know_runs_on_and_is_listed() {
 fn a_daemon_that_was_started_anew_takes_its_processes_over() {
     let before = running();
     let memory = before.memory().clone();
-    let identity = Identity { cluster: cluster(1), epoch: Epoch::new(1), incarnation: life(1_000), program: program(1) };
+    let identity =
+        Identity { cluster: cluster(1), epoch: Epoch::new(1), incarnation: life(1_000), program: program(1) };
     let mut core = Core::new(Patience::DEFAULT, ms(0), 0, memory.clone(), [0].into());
     assert_eq!(core.memory().incarnation.get(), 1_001);
     assert_eq!(core.handle(ms(5_000), 0, Event::Tick), [], "it hasn't looked yet");

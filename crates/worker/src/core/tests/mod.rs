@@ -30,6 +30,7 @@ pub fn program(number: u8) -> Program {
         topology: format!("t{number}").parse().unwrap(),
         version: TopologyVersion::new(1),
         package: Some(package(number)),
+        shape: 0,
         executors: BTreeSet::new(),
     }
 }

@@ -108,8 +108,7 @@ impl World {
     }
 
     fn state(&self, slots: [Option<u8>; 3]) -> Desired {
-        let slots: Vec<_> =
-            (0_u16..).zip(slots).filter_map(|(number, program)| Some((number, program?))).collect();
+        let slots: Vec<_> = (0_u16..).zip(slots).filter_map(|(number, program)| Some((number, program?))).collect();
         desired(self.epoch, self.revision, &slots)
     }
 
