@@ -51,12 +51,19 @@ impl At {
         assert_eq!(plan.moves.len() + plan.unplaced.len(), 3, "each executor has a place or a reason: {plan:?}");
         let chunks = package.chunks(1 << 20).map(|chunk| v1::submit_request::Part::Chunk(chunk.to_vec().into()));
         let parts = std::iter::once(v1::submit_request::Part::Header(header)).chain(chunks);
-        let parts: Vec<_> = parts.map(|part| v1::SubmitRequest { part: Some(part) }).collect();
-        let submitted = self.topologies.submit(tokio_stream::iter(parts)).await.unwrap().into_inner();
+        let submitted = self.submit(parts.collect()).await;
         assert_eq!((submitted.name, submitted.version), (self.topology(), 1));
         assert_eq!(self.fetches(&id).await.unwrap(), package);
         let blobs = self.blobs.list(v1::ListBlobsRequest {}).await.unwrap().into_inner().blobs;
         assert!(blobs.iter().any(|blob| blob.id == id && !blob.used_by.is_empty()), "{blobs:?}");
+    }
+
+    /// A stream is brought to the leader once: if that one is lost on the way, it is for the caller to send it again.
+    async fn submit(&mut self, parts: Vec<v1::submit_request::Part>) -> v1::SubmitResponse {
+        let parts: Vec<_> = parts.into_iter().map(|part| v1::SubmitRequest { part: Some(part) }).collect();
+        let topologies = &self.topologies;
+        let sent = || async { topologies.clone().submit(tokio_stream::iter(parts.clone())).await };
+        until("a submit that is taken", SOON, sent).await.into_inner()
     }
 
     async fn changes(&mut self, others: &mut [Self]) {
@@ -76,8 +83,7 @@ impl At {
             options: Some(v1::SubmitOptions { update: true, ..Default::default() }),
             ..submission(&name, 1, mutation())
         };
-        let update = v1::SubmitRequest { part: Some(v1::submit_request::Part::Header(update)) };
-        assert_eq!(self.topologies.submit(tokio_stream::iter([update])).await.unwrap().into_inner().version, 2);
+        assert_eq!(self.submit(vec![v1::submit_request::Part::Header(update)]).await.version, 2);
         let back = v1::RollbackRequest { mutation: mutation(), name: name.clone(), version: 1 };
         assert_eq!(self.topologies.rollback(back).await.unwrap().into_inner().version, 3);
         let stale = Mutation { expected_revision: Some(first.revision), ..mutation().unwrap() };
@@ -116,11 +122,16 @@ impl At {
             ..Default::default()
         };
         let hello = v1::WorkerMessage { kind: Some(v1::worker_message::Kind::Hello(hello)) };
-        // It says nothing more, and doesn't hang up.
-        let up = tokio_stream::StreamExt::chain(tokio_stream::iter([hello]), tokio_stream::pending());
-        let mut down = self.link.link(up).await.unwrap().into_inner();
-        let first = down.message().await.unwrap().unwrap().kind.unwrap();
-        assert!(matches!(first, v1::master_message::Kind::Welcome(_)), "{first:?}");
+        let link = &self.link;
+        let attached = || async {
+            // It says nothing more, and doesn't hang up.
+            let up = tokio_stream::StreamExt::chain(tokio_stream::iter([hello.clone()]), tokio_stream::pending());
+            let mut down = link.clone().link(up).await?.into_inner();
+            let first = down.message().await?.and_then(|message| message.kind);
+            Ok::<_, tonic::Status>((down, first))
+        };
+        let (_down, first) = until("a worker's stream that is taken", SOON, attached).await;
+        assert!(matches!(first, Some(v1::master_message::Kind::Welcome(_))), "{first:?}");
         let drain = v1::DrainRequest { mutation: mutation(), worker: name.clone() };
         self.cluster.drain(drain).await.unwrap();
         self.cluster.undrain(v1::UndrainRequest { mutation: mutation(), worker: name.clone() }).await.unwrap();

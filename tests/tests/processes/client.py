@@ -52,18 +52,33 @@ def status_class():
 STATUS = status_class()
 
 
+def detail_of(error):
+    """What a master says of an error."""
+    status = STATUS.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    (packed,) = status.details
+    detail = common_pb2.ErrorDetail()
+    assert packed.Unpack(detail), packed
+    return detail
+
+
 def refused(call, code):
     """Makes a call that must be refused with this gRPC code, and returns what the error says."""
     try:
         call()
     except grpc.RpcError as error:
         assert error.code() == code, error
-        status = STATUS.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
-        (packed,) = status.details
-        detail = common_pb2.ErrorDetail()
-        assert packed.Unpack(detail), packed
-        return detail
+        return detail_of(error)
     raise AssertionError("it was not refused")
+
+
+def taken(call):
+    """Makes a call that streams, again if its details say so: a stream is brought to the leader once, and that one may be lost."""
+    while True:
+        try:
+            return call()
+        except grpc.RpcError as error:
+            if detail_of(error).retry != common_pb2.RETRY_LATER:
+                raise
 
 
 def main(addresses):
@@ -79,15 +94,15 @@ def main(addresses):
     package = os.urandom(3 << 20)
     digest = hashlib.sha256(package).hexdigest()
 
-    def parts():
-        header = topologies_pb2.SubmitHeader(
-            mutation=mutation(), description=description("words"), package=digest, package_size=len(package)
-        )
+    def parts(header):
         yield topologies_pb2.SubmitRequest(header=header)
         for at in range(0, len(package), 1 << 20):
             yield topologies_pb2.SubmitRequest(chunk=package[at : at + (1 << 20)])
 
-    submitted = topologies[0].Submit(parts(), **limit)
+    header = topologies_pb2.SubmitHeader(
+        mutation=mutation(), description=description("words"), package=digest, package_size=len(package)
+    )
+    submitted = taken(lambda: topologies[0].Submit(parts(header), **limit))
     assert submitted.name == "words" and submitted.version == 1, submitted
 
     fetched = b"".join(chunk.data for chunk in blobs.Get(blobs_pb2.GetBlobRequest(id=digest), **limit))
