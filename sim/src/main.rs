@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod scenario;
 mod shelf;
+mod stillness;
 mod surroundings;
 mod trace;
 mod workers;
