@@ -176,8 +176,7 @@ impl View for Described {
         counts.sort();
         text += &counts.concat();
         text += &it.options.as_ref().map_or_else(String::new, placement);
-        let missing: Vec<_> = it.executors.iter().filter(|it| it.slot.is_none()).cloned().collect();
-        text + &executors(&it.executors) + &unplaced(&missing)
+        text + &executors(&it.executors)
     }
 
     fn json(&self) -> Value {
