@@ -9,7 +9,7 @@ use squall_master::config::{Effective, Layers, sample};
 use super::daemon::{DaemonArgs, data_dir, layers};
 use crate::client::Output;
 use crate::error::CliError;
-use crate::output::{Table, View, show, write};
+use crate::output::{Table, View, show};
 
 /// What is done about a configuration.
 #[derive(clap::Subcommand)]
@@ -50,6 +50,18 @@ impl View for InForce {
     }
 }
 
+struct Sample(String);
+
+impl View for Sample {
+    fn text(&self, _: bool) -> String {
+        self.0.clone()
+    }
+
+    fn json(&self) -> Value {
+        json!({ "toml": self.0 })
+    }
+}
+
 struct Good(PathBuf);
 
 impl View for Good {
@@ -77,7 +89,7 @@ pub fn run(verb: &ConfigVerb, output: Output) -> Result<ExitCode, CliError> {
         ConfigVerb::Show { effective: true, daemon } => {
             show(&InForce(squall_master::config::load(&layers(daemon)?, data_dir())?), output)?;
         }
-        ConfigVerb::Show { effective: false, .. } => write(&sample())?,
+        ConfigVerb::Show { effective: false, .. } => show(&Sample(sample()), output)?,
     }
     Ok(ExitCode::SUCCESS)
 }

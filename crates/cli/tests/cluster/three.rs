@@ -46,9 +46,9 @@ impl Drop for Following {
 async fn events_are_followed_over_a_change_of_leaders_without_a_gap_and_without_a_doublet() {
     let mut three = Three::start().await;
     assert_eq!(three.run("tokens create first").0, 0);
-    let from = three.events().last().unwrap()["revision"].to_string();
+    let from = three.events().last().unwrap()["revision"].as_u64().unwrap();
     let mut command = squall();
-    command.args(["--connect", &three.addresses.join(","), "-o", "json", "events", "-f", "--from", &from]);
+    command.args(["--connect", &three.addresses.join(","), "-o", "json", "events", "-f", "--from", &from.to_string()]);
     let mut following = Following(command.stdout(Stdio::piped()).spawn().unwrap());
     let mut lines = BufReader::new(following.0.stdout.take().unwrap()).lines();
     let mut seen = vec![lines.next().unwrap().unwrap()];
@@ -67,7 +67,7 @@ async fn events_are_followed_over_a_change_of_leaders_without_a_gap_and_without_
     }
     let seen: Vec<Value> = seen.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let all = three.events();
-    let begin = all.iter().position(|event| event["revision"].to_string() == from).unwrap();
+    let begin = all.iter().position(|event| event["revision"] == from).unwrap();
     let end = all.iter().position(|event| event == seen.last().unwrap()).unwrap();
     assert_eq!(seen, all[begin..=end]);
 }
