@@ -245,7 +245,11 @@ fn judge<T>(address: &HostPort, status: Status) -> Attempt<T> {
         return Attempt::Ended(CliError::Tls { address: address.to_string(), fault: Fault(Box::new(fault)) });
     }
     match status.code() {
-        Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Aborted | Code::DeadlineExceeded => {
+        Code::Cancelled | Code::DeadlineExceeded => {
+            let error = Met::Broken(format!("{address} took the call, and gave no answer in time"));
+            Attempt::Again { leader: None, error }
+        }
+        Code::Unavailable | Code::Unknown | Code::Aborted => {
             Attempt::Again { leader: None, error: Met::Broken(innermost(&status)) }
         }
         _ => Attempt::Ended(CliError::NotAMaster { address: address.to_string(), source: Box::new(status) }),

@@ -10,7 +10,7 @@ use squall_types::cluster::{BlobId, RaftId};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Parts, copies, put};
-use crate::blobs::Download;
+use crate::blobs::{BlobError, Download};
 use crate::core::Core;
 use crate::fault::Fault;
 use crate::services::read;
@@ -35,6 +35,10 @@ impl Blobs for BlobsService {
         let id: BlobId = read::parsed("header.id", &header.id)?;
         if let Some(size) = copies::known(&self.0, id).await? {
             return Ok(Response::new(v1::PutBlobResponse { id: id.to_string(), size, received: size }));
+        }
+        // Asked first: only then what was received is what there is.
+        if self.0.blobs.is_busy(id) {
+            return Err(Fault::from(BlobError::Busy(id)).into());
         }
         let received = self.0.blobs.received(id);
         if header.offset != 0 && header.offset != received {
