@@ -25,7 +25,7 @@ fn a_native_topology_is_planned_submitted_updated_rolled_back_and_killed() {
     );
 
     let (code, stdout, stderr) = up.run(&format!("submit {program} --wait"));
-    assert_eq!((code, stdout.as_str()), (0, "word-count runs as version 1\n"), "{stderr}");
+    assert_eq!((code, stdout.as_str()), (0, "word-count is submitted as version 1\n"), "{stderr}");
     assert!(stderr.starts_with("package ") && stderr.ends_with(": uploading\n"), "{stderr}");
     let described = up.json("describe word-count");
     let placed: Vec<_> = described["executors"].as_array().unwrap().iter().map(|it| it["slot"].clone()).collect();
@@ -34,9 +34,9 @@ fn a_native_topology_is_planned_submitted_updated_rolled_back_and_killed() {
     let (code, _, stderr) = up.run(&format!("submit {program}"));
     assert!(code == 1 && stderr.contains("there is a topology word-count already"), "{stderr}");
     let (code, stdout, stderr) = up.run(&format!("submit {program} --update --wait"));
-    assert_eq!((code, stdout.as_str()), (0, "word-count runs as version 2\n"), "{stderr}");
+    assert_eq!((code, stdout.as_str()), (0, "word-count is submitted as version 2\n"), "{stderr}");
     assert!(stderr.ends_with(": the masters have it\n"), "{stderr}");
-    assert_eq!(up.run("rollback word-count@1 --wait").1, "word-count runs as version 3\n");
+    assert_eq!(up.run("rollback word-count@1 --wait").1, "word-count is rolled back as version 3\n");
     let versions = up.json("versions word-count");
     let current: Vec<_> = versions["versions"].as_array().unwrap().iter().map(|it| it["current"] == true).collect();
     assert_eq!(current, [false, false, true]);
@@ -62,7 +62,10 @@ fn what_waits_ends_with_its_own_code_and_says_what_is_in_the_way() {
     let (code, _, stderr) = up.run(&submit);
     assert!(code == 4 && stderr.contains("with 0 of "), "{stderr}");
     let (code, stdout, _) = up.run("why word-count");
-    assert!(code == 0 && stdout.contains(": no worker may take work\n  next: start one, or undrain one\n"), "{stdout}");
+    assert!(
+        code == 0 && stdout.contains(": no worker may take work\n  next: start a worker, or undrain one\n"),
+        "{stdout}"
+    );
     let (code, stdout, _) = up.run("status --check");
     assert!(code == 7 && stdout.contains("have no place: no worker may take work"), "{stdout}");
 
