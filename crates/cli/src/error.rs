@@ -313,8 +313,6 @@ fn say(code: Code, error: &dyn Error, next: impl Into<String>) -> Said {
         causes.push(error.to_string());
         source = error.source();
     }
-    // The transport's own word, which says nothing.
-    causes.retain(|cause| cause != "transport error");
     causes.dedup();
     Said { code, what: error.to_string(), causes, next: next.into() }
 }

@@ -10,7 +10,11 @@ const AT_REST: Duration = Duration::from_secs(60);
 
 /// How far a call's bytes have come. A call that moves bytes may take as long as they move: only bytes that moved never before count.
 #[derive(Clone, Debug)]
-pub struct Pace(watch::Sender<Reached>);
+pub struct Pace {
+    reached: watch::Sender<Reached>,
+    /// Whether the call moves bytes.
+    moves: bool,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Reached {
@@ -18,29 +22,46 @@ struct Reached {
     most: u64,
     /// How many there are; none, if that isn't known.
     whole: Option<u64>,
+    /// Whether all are sent, and what is left is up to the masters.
+    rests: bool,
 }
 
 impl Pace {
-    /// The pace of a call that begins now, with as many bytes.
+    /// The pace of a call that begins now and moves as many bytes.
     pub fn new(whole: Option<u64>) -> Self {
-        Self(watch::Sender::new(Reached { at: Instant::now(), most: 0, whole }))
+        let reached = Reached { at: Instant::now(), most: 0, whole, rests: false };
+        Self { reached: watch::Sender::new(reached), moves: true }
+    }
+
+    /// The pace of a call that begins now and is answered at once.
+    pub fn short() -> Self {
+        Self { moves: false, ..Self::new(None) }
     }
 
     /// So many bytes have come.
     pub fn reached(&self, offset: u64) {
-        self.0.send_if_modified(|reached| {
-            let further = offset > reached.most;
-            if further {
+        self.reached.send_modify(|reached| {
+            if offset > reached.most {
                 (reached.at, reached.most) = (Instant::now(), offset);
             }
-            further
+            reached.rests = reached.whole == Some(offset);
         });
+    }
+
+    /// An attempt has ended, and not well: whatever was sent is not with the masters.
+    pub fn broke(&self) {
+        self.reached.send_modify(|reached| reached.rests = false);
+    }
+
+    /// How long a master may take to answer; none, for what takes as long as its bytes.
+    pub fn answered_within(&self, limit: Duration) -> Option<Duration> {
+        (!self.moves).then(|| self.left(limit))
     }
 
     /// What is left of the time, of which there is `limit` from the last byte on.
     pub fn left(&self, limit: Duration) -> Duration {
-        let Reached { at, most, whole } = *self.0.borrow();
-        let limit = if most > 0 && whole == Some(most) { limit.max(AT_REST) } else { limit };
+        let Reached { at, rests, .. } = *self.reached.borrow();
+        let limit = if rests { limit.max(AT_REST) } else { limit };
         limit.saturating_sub(at.elapsed())
     }
 
@@ -83,7 +104,10 @@ mod tests {
         pace.reached(9);
         assert_eq!(pace.left(LIMIT), AT_REST);
         assert_eq!(pace.left(AT_REST * 2), AT_REST * 2);
+        pace.broke();
+        assert_eq!(pace.left(LIMIT), LIMIT);
         let empty = Pace::new(Some(0));
-        assert_eq!(empty.left(LIMIT), LIMIT);
+        assert_eq!((empty.left(LIMIT), empty.answered_within(LIMIT)), (LIMIT, None));
+        assert_eq!(Pace::short().answered_within(LIMIT), Some(LIMIT));
     }
 }

@@ -12,7 +12,7 @@ use squall_worker::config::WorkerConfig;
 use super::daemon::{DaemonArgs, data_dir, layers, read};
 use crate::client::Output;
 use crate::error::CliError;
-use crate::output::{Table, View, show, write};
+use crate::output::{Table, View, show};
 
 /// What is done about a configuration.
 #[derive(clap::Subcommand)]
@@ -75,6 +75,18 @@ impl View for InForce {
     }
 }
 
+struct Sample(String);
+
+impl View for Sample {
+    fn text(&self, _: bool) -> String {
+        self.0.clone()
+    }
+
+    fn json(&self) -> Value {
+        json!({ "toml": self.0 })
+    }
+}
+
 struct Good(PathBuf);
 
 impl View for Good {
@@ -112,6 +124,6 @@ fn say<C: Configured>(effective: bool, daemon: &DaemonArgs<C>, output: Output) -
         let effective: Effective<C> = load(&layers(daemon)?, data_dir(C::ROLE))?;
         show(&InForce(effective.shown().collect()), output)
     } else {
-        write(&sample::<C>())
+        show(&Sample(sample::<C>()), output)
     }
 }

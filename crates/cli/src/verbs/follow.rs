@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use squall_proto::v1;
 use squall_proto::v1::cluster_client::ClusterClient;
+use squall_types::codes;
 use tokio_stream::StreamExt as _;
 use tonic::Streaming;
 
@@ -42,7 +43,14 @@ impl Follow {
     pub async fn next(&mut self, session: &mut Session) -> Result<Option<v1::Event>, CliError> {
         loop {
             if self.stream.is_none() {
-                self.stream = Some(self.open(session).await?);
+                self.stream = match self.open(session).await {
+                    Err(CliError::Refused(failure)) if failure.code == codes::EVENTS_COMPACTED && self.had > 0 => {
+                        eprintln!("warning: {}; what came between is missing here", failure.cause);
+                        (self.from, self.had) = (From::Oldest, 0);
+                        continue;
+                    }
+                    opened => Some(opened?),
+                };
                 self.skip = self.had;
             }
             match self.stream.as_mut().expect("opened above").next().await {

@@ -11,14 +11,14 @@ pub fn named(component: &str, first: u32, last: u32) -> String {
     format!("{component}[{first} {last}]")
 }
 
-/// Executors with their places, and the reasons of those that have none.
+/// Executors with their places. Those that have none are named below, with why.
 pub fn executors(executors: &[v1::Executor]) -> String {
-    let mut table = Table::new(["EXECUTOR", "PLACE", "REASON"]);
+    let mut table = Table::new(["EXECUTOR", "PLACE"]);
     for it in executors {
-        let reason = it.reason.as_ref().map(|reason| reason.cause.clone()).unwrap_or_default();
-        table.row([named(&it.component, it.first_task, it.last_task), slot(it.slot.as_ref()), reason]);
+        table.row([named(&it.component, it.first_task, it.last_task), slot(it.slot.as_ref())]);
     }
-    table.text("no executors")
+    let missing: Vec<_> = executors.iter().filter(|it| it.slot.is_none()).cloned().collect();
+    table.text("no executors") + &unplaced(&missing)
 }
 
 /// The processes of a topology, and what there is to say of them.

@@ -97,7 +97,7 @@ struct Parcel {
 }
 
 impl WhatArgs {
-    fn parcel(&self, mutation: Option<v1::Mutation>) -> Result<Parcel, CliError> {
+    fn parcel(&self) -> Result<Parcel, CliError> {
         let (description, package) = match (&self.program, &self.description) {
             (Some(program), _) => (describe(program, &self.args)?, Some(Package::of(program)?)),
             (None, Some(file)) => (read(file)?, None),
@@ -112,7 +112,7 @@ impl WhatArgs {
             hard_cpu: self.hard_cpu,
         };
         let header = v1::SubmitHeader {
-            mutation,
+            mutation: None,
             description,
             package: package.as_ref().map(|package| package.id.to_string()).unwrap_or_default(),
             package_size: package.as_ref().map_or(0, |package| package.size),
@@ -129,10 +129,12 @@ fn read(path: &PathBuf) -> Result<String, CliError> {
 
 /// Submits a topology: its package first, then what it is.
 pub async fn submit(args: &SubmitArgs, session: &mut Session) -> Result<ExitCode, CliError> {
-    let Parcel { header, package } = args.what.parcel(Client::mutation()?)?;
+    let Parcel { mut header, package } = args.what.parcel()?;
     if let Some(package) = &package {
         upload::bring(session, package).await?;
     }
+    // Not before: a request is known for two minutes, and an upload may take longer.
+    header.mutation = Client::mutation()?;
     let call = |link| {
         let first = v1::SubmitRequest { part: Some(v1::submit_request::Part::Header(header.clone())) };
         async move { TopologiesClient::new(link).submit(tokio_stream::once(first)).await }
@@ -145,7 +147,7 @@ pub async fn submit(args: &SubmitArgs, session: &mut Session) -> Result<ExitCode
         (false, true) => None,
     };
     wait::placed(session, &args.wait, &answer.name, state).await?;
-    session.show(&Submitted(answer))
+    session.show(&Submitted { how: "submitted", answer })
 }
 
 struct Planned(v1::PlanResponse);
@@ -185,7 +187,7 @@ impl View for Planned {
 pub async fn plan(args: &PlanArgs, session: &mut Session) -> Result<ExitCode, CliError> {
     use v1::plan_request::What;
     let what = match &args.what {
-        PlanVerb::Submit(what) => What::Submit(what.parcel(None)?.header),
+        PlanVerb::Submit(what) => What::Submit(what.parcel()?.header),
         PlanVerb::Kill { name } => What::Kill(name.clone()),
         PlanVerb::Rebalance(args) => What::Rebalance(args.request(None)),
         PlanVerb::Drain { worker } => What::Drain(worker.clone()),

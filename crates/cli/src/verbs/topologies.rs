@@ -176,9 +176,7 @@ impl View for Described {
         counts.sort();
         text += &counts.concat();
         text += &it.options.as_ref().map_or_else(String::new, placement);
-        let missing: Vec<_> = it.executors.iter().filter(|it| it.slot.is_none()).cloned().collect();
-        let placed = executors(&it.executors) + &unplaced(&missing);
-        text + &answer::concerns(&it.concerns) + &placed + &processes(&it.slots)
+        text + &answer::concerns(&it.concerns) + &executors(&it.executors) + &processes(&it.slots)
     }
 
     fn json(&self) -> Value {
@@ -334,19 +332,24 @@ pub async fn versions(args: &NameArgs, session: &mut Session) -> Result<ExitCode
 }
 
 /// A version that was submitted, or gone back to.
-pub struct Submitted(pub v1::SubmitResponse);
+pub struct Submitted {
+    /// What was done with it, in a word.
+    pub how: &'static str,
+    /// What came of it.
+    pub answer: v1::SubmitResponse,
+}
 
 impl View for Submitted {
     fn text(&self, wide: bool) -> String {
-        let what = format!("{} runs as version {}", self.0.name, self.0.version);
-        Done::new(what, self.0.applied).text(wide) + &unplaced(&self.0.unplaced)
+        let what = format!("{} is {} as version {}", self.answer.name, self.how, self.answer.version);
+        Done::new(what, self.answer.applied).text(wide) + &unplaced(&self.answer.unplaced)
     }
 
     fn json(&self) -> Value {
-        let applied = self.0.applied.unwrap_or_default();
+        let applied = self.answer.applied.unwrap_or_default();
         json!({
-            "name": self.0.name, "version": self.0.version, "revision": applied.revision, "repeated": applied.repeated,
-            "unplaced": self.0.unplaced.iter().map(executor).collect::<Vec<_>>(),
+            "name": self.answer.name, "version": self.answer.version, "revision": applied.revision, "repeated": applied.repeated,
+            "unplaced": self.answer.unplaced.iter().map(executor).collect::<Vec<_>>(),
         })
     }
 }
@@ -361,5 +364,5 @@ pub async fn rollback(args: &RollbackArgs, session: &mut Session) -> Result<Exit
     };
     let answer = session.client.change(call).await?;
     wait::placed(session, &args.wait, name, None).await?;
-    session.show(&Submitted(answer))
+    session.show(&Submitted { how: "rolled back", answer })
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use squall_proto::v1;
 use squall_proto::v1::cluster_client::ClusterClient;
 
-use super::placed::{executor, executors, place, unplaced};
+use super::placed::{executor, executors, place};
 use super::{Session, answer};
 use crate::error::CliError;
 use crate::output::{Table, View, slot};
@@ -33,8 +33,7 @@ impl View for Why {
         if !it.considered.is_empty() {
             return format!("{lines}{}", considered(&it.considered, if wide { usize::MAX } else { SHOWN }));
         }
-        let missing: Vec<_> = it.executors.iter().filter(|it| it.slot.is_none()).cloned().collect();
-        format!("{}{lines}{}{}", answer::stale(it.stale), executors(&it.executors), unplaced(&missing))
+        format!("{}{lines}{}", answer::stale(it.stale), executors(&it.executors))
     }
 
     fn json(&self) -> Value {
@@ -53,7 +52,7 @@ impl View for Why {
 /// The places, the best first, and the workers that can't take it, at most so many of each.
 fn considered(all: &[v1::Considered], most: usize) -> String {
     let (places, refused): (Vec<_>, Vec<_>) = all.iter().partition(|it| it.slot.is_some());
-    let mut table = Table::new(["RANK", "PLACE", "", "WHAT DECIDES"]);
+    let mut table = Table::new(["RANK", "PLACE", "NOTE", "WHAT DECIDES"]);
     let note = |it: &v1::Considered| {
         let note = if it.here {
             "here"

@@ -189,7 +189,12 @@ fn summary(mood: Mood) -> v1::TopologySummary {
         tasks: 5,
         placed: u32::try_from(placed).unwrap(),
         workers: 2,
-        health: if placed == 3 { v1::Health::Green } else { v1::Health::Amber }.into(),
+        health: match placed {
+            3 => v1::Health::Green,
+            0 => v1::Health::Red,
+            _ => v1::Health::Amber,
+        }
+        .into(),
         submitted_at_ms: before(200),
         submitted_by: "ann".to_owned(),
     }

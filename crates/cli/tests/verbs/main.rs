@@ -22,7 +22,8 @@ fn holds(name: &str) {
     if std::env::var_os("SQUALL_WRITE_GOLDEN").is_some() {
         std::fs::write(&file, told).unwrap();
     } else {
-        assert_eq!(written, told, "{} is not what is said; write it with SQUALL_WRITE_GOLDEN=1", file.display());
+        let differ = written.lines().zip(told.lines()).find(|(written, told)| written != told);
+        assert!(written == told, "{}: first {differ:?}; write it anew with SQUALL_WRITE_GOLDEN=1", file.display());
     }
 }
 

@@ -29,7 +29,8 @@ impl Transcript {
         let mut told = String::new();
         for line in written.lines() {
             match line.split_once(' ') {
-                Some(("#", _)) => writeln!(told, "{line}").unwrap(),
+                Some(("#", _)) if told.is_empty() => writeln!(told, "{line}").unwrap(),
+                Some(("#", _)) => writeln!(told, "\n{line}").unwrap(),
                 Some(("@", mood)) => {
                     self.fake.is(Mood::named(mood));
                     writeln!(told, "\n{line}").unwrap();

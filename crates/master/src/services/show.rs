@@ -80,7 +80,11 @@ pub(crate) fn summary(topology: &Deployed) -> v1::TopologySummary {
     let workers: BTreeSet<_> = topology.slots().map(|slot| &slot.worker).collect();
     let shape = topology.shape();
     let placed = topology.assignment().map_or(0, |it| it.places.len());
-    let health = if placed >= shape.executors().len() { v1::Health::Green } else { v1::Health::Amber };
+    let health = match placed {
+        all if all >= shape.executors().len() => v1::Health::Green,
+        0 => v1::Health::Red,
+        _ => v1::Health::Amber,
+    };
     v1::TopologySummary {
         name: topology.name().to_string(),
         state: state.into(),

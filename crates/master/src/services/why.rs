@@ -1,6 +1,8 @@
 //! Why an executor is where it is, or isn't.
 
-use squall_control::plan::{self, Candidate, Explanation, Refused};
+use std::collections::BTreeSet;
+
+use squall_control::plan::{self, Candidate, Explanation, Refused, Standing};
 use squall_control::{Deployed, Lifecycle};
 use squall_proto::v1;
 use squall_types::cluster::{ExecutorId, TopologyName, UnixMillis};
@@ -33,7 +35,8 @@ pub(crate) fn why(known: &Known<'_>, name: &TopologyName, wanted: &str, now: Uni
         (Some(explained), [id]) => {
             lines.push(format!("{}{id}: {}", show::component(topology, *id), explained.verdict()));
         }
-        _ => lines.extend(ids.iter().map(|id| line(known, topology, *id))),
+        (None, [id]) => lines.push(line(known, topology, *id)),
+        _ => lines.extend(troubled(known, topology, &ids)),
     }
     let considered = explained.map(considered).unwrap_or_default();
     Ok(v1::WhyResponse { executors, lines, stale: known.stale, considered })
@@ -89,6 +92,15 @@ fn decision(topology: &Deployed) -> Option<String> {
     let assignment = topology.assignment()?;
     let (version, parent) = (assignment.version, assignment.parent);
     Some(format!("assignment {version}, derived from {parent}, decides: what may stay where it is stays"))
+}
+
+/// The workers of these executors that aren't open, a line each.
+fn troubled(known: &Known<'_>, topology: &Deployed, ids: &[ExecutorId]) -> Vec<String> {
+    let (Some(view), Some(assignment)) = (known.view, topology.assignment()) else { return Vec::new() };
+    let workers: BTreeSet<_> = ids.iter().filter_map(|id| assignment.places.get(id)).map(|slot| &slot.worker).collect();
+    let standing = |worker| Some((worker, view.workers.get(worker)?.standing));
+    let troubled = workers.into_iter().filter_map(standing).filter(|(_, standing)| *standing != Standing::Open);
+    troubled.map(|(worker, standing)| format!("{worker} {}", standing.words())).collect()
 }
 
 fn line(known: &Known<'_>, topology: &Deployed, id: ExecutorId) -> String {

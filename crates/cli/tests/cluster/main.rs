@@ -2,77 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::io::{BufRead as _, BufReader};
+mod packages;
+mod proxy;
+mod support;
+mod three;
+mod topologies;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// A cluster of one, ended when it is dropped.
-struct Up {
-    child: Child,
-    address: String,
-    dir: TempDir,
-}
-
-fn squall() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
-    command.env_clear().env("HOME", "/nowhere").stdin(Stdio::null());
-    command
-}
-
-impl Up {
-    fn start(flags: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut command = squall();
-        command.args(["-o", "json", "up", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--name", "m-1"]);
-        command.args(["--log-level", "error"]).arg("--data-dir").arg(dir.path().join("data")).args(flags);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let up: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(up["pids"][0], child.id());
-        Self { address: up["grpc"].as_str().unwrap().to_owned(), child, dir }
-    }
-
-    /// What a verb says: its exit code, stdout, stderr.
-    fn run(&self, line: &str) -> (i32, String, String) {
-        self.run_with(&[], line)
-    }
-
-    fn run_with(&self, before: &[&str], line: &str) -> (i32, String, String) {
-        let mut command = squall();
-        command.args(["--connect", &self.address]).args(before).args(line.split(' ')).current_dir(self.dir.path());
-        ran(&mut command)
-    }
-
-    /// The same without what differs from run to run: the port, ids, moments.
-    fn table(&self, line: &str) -> String {
-        let (code, stdout, stderr) = self.run(line);
-        assert_eq!((code, stderr.as_str()), (0, ""), "{line}");
-        stdout.replace(&self.address, "ADDRESS")
-    }
-
-    fn json(&self, line: &str) -> Value {
-        let (code, stdout, stderr) = self.run(&format!("-o json {line}"));
-        assert_eq!(code, 0, "{line}: {stderr}");
-        serde_json::from_str(&stdout).unwrap()
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn ran(command: &mut Command) -> (i32, String, String) {
-    let output = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
+use support::{Up, ran, squall};
 
 #[test]
 fn an_empty_cluster_is_shown_as_it_is() {
@@ -198,17 +138,33 @@ fn a_configuration_is_checked_and_shown_with_where_each_value_comes_from() {
     );
     assert!(shown["log.format"]["from"].as_str().unwrap().ends_with("m.toml:2"));
     let (_, sample, _) = ran(squall().args(["config", "show"]));
-    assert_eq!(sample, include_str!("../../../config/master.toml"));
+    assert_eq!(sample, include_str!("../../../../config/master.toml"));
 }
 
 #[test]
 fn error_pages_and_completions_are_in_the_binary() {
     let (code, page, _) = ran(squall().args(["explain", "sq6006"]));
-    assert_eq!((code, page.as_str()), (0, include_str!("../../../docs/errors/SQ6006.md")));
+    assert_eq!((code, page.as_str()), (0, include_str!("../../../../docs/errors/SQ6006.md")));
     let (code, _, stderr) = ran(squall().args(["explain", "SQ9999"]));
     assert!(code == 2 && stderr.starts_with("error[SQ7007]"), "{stderr}");
-    for shell in ["bash", "zsh", "fish"] {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         assert!(ran(squall().args(["completions", shell])).1.contains("rebalance"), "{shell}");
     }
     assert_eq!(ran(squall().arg("sumbit")).0, 2);
+}
+
+#[test]
+fn bash_completes_verbs_and_flags() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("squall.bash");
+    std::fs::write(&file, ran(squall().args(["completions", "bash"])).1).unwrap();
+    let script = r#"
+        source "$0"
+        complete_line() { COMP_WORDS=($1); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _squall squall "${COMP_WORDS[COMP_CWORD]}"; echo "${COMPREPLY[*]}"; }
+        complete_line "squall stat"
+        complete_line "squall masters ba"
+        complete_line "squall submit --hard-"
+    "#;
+    let (code, stdout, stderr) = ran(std::process::Command::new("bash").args(["-c", script]).arg(&file));
+    assert_eq!((code, stdout.as_str()), (0, "status\nbackup\n--hard-memory --hard-cpu\n"), "{stderr}");
 }
