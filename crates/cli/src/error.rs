@@ -224,7 +224,6 @@ impl CliError {
             Self::Demo(_)
             | Self::Node(_)
             | Self::Worker(_)
-            | Self::Material(_)
             | Self::Cert(_)
             | Self::NotDescribed { .. }
             | Self::File { .. }
