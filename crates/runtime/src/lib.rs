@@ -1,12 +1,13 @@
-//! What runs a topology inside one process.
+//! What runs a topology, or one slot's part of it, inside a process.
 //!
 //! A topology's executors are dealt to cores; the tasks of one component on one core make a *lane*: one inbox, one asynchronous
 //! task, shared output buffers. Bolts whose input may stay on the core are *chained*: the lane hands them its batches by
 //! reference. Decisions (where a row goes, when a root is done, who may be chained) are the engine's; here are the loops that
-//! await, the threads, and the metrics.
+//! await, the threads, the metrics, and what joins a slot to the others of its topology ([`transport`]).
 //!
 //! Invariants:
-//! - nothing is dropped: a full inbox stops its senders, up to the spout;
+//! - nothing is dropped: a full inbox stops its senders, up to the spout, also across slots; what a lost slot had is lost with it, and the
+//!   roots of it fail;
 //! - what user code panics with stays within its task; the task starts anew and its lane goes on;
 //! - every thread and every task is owned by the [`Slot`], which sees it end or says that it couldn't.
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use squall_engine::edges::EdgeIds;
 use squall_engine::ledger::FailureKind;
 use squall_engine::nearness::Nearness;
+use squall_engine::shuffle::Dealer;
 use squall_engine::state::StateStore;
 use squall_types::topology::{Fields, Grouping, Keying, NotKeyed};
 use squall_types::{
-    Anchor, Batch, ComponentId, EdgeId, Incarnation, Mark, RootId, Schema, Sequence, TaskId, Tuple, Value,
+    Anchor, Batch, ComponentId, EdgeId, Incarnation, Mark, RootId, Schema, Sequence, TaskId, Timestamp, Tuple, Value,
 };
 
 use super::acks::{AckBatch, AckOut, AckRoutes};
@@ -311,4 +312,83 @@ async fn a_barrier_leaves_a_chain_behind_the_rows_before_it_once_every_sender_ha
     assert_eq!(seen, [one(1), one(2), one(3), format!("{:?}", Mark::Barrier(7)), one(4)]);
     control.set_phase(Phase::Stopping);
     lane.await.expect("the lane ends");
+}
+
+/// What an inbox has been sent: values, the tasks that they are for, and the mark.
+fn sent(inbox: &Inbox<Batch>) -> (Vec<i64>, Vec<u16>, Option<Mark>) {
+    let batch = inbox.take().unwrap_or_default();
+    let number = |value: &Value| if let Value::Int(n) = value { *n } else { -1 };
+    let tasks = batch.routes.iter().map(|route| route.task).collect();
+    (batch.values.iter().map(number).collect(), tasks, batch.mark)
+}
+
+fn outputs_over(edge: Edge) -> Outputs {
+    let stream = OutStream::new(schema(), false, vec![edge], Vec::new());
+    Outputs::new(vec![stream], EdgeIds::new(1), false, [TaskId::new(1)].into())
+}
+
+#[test]
+fn rows_for_a_task_that_is_nowhere_wait_and_go_where_it_turns_up() {
+    let (here, there) = (Arc::new(Inbox::new(Bound::DEFAULT)), Arc::new(Inbox::new(Bound::DEFAULT)));
+    let mut outputs = outputs_over(edge_to(&ways(&[(2, &here, 0)]), Router::All, &[2, 3]));
+    let (mut acks, _) = acks();
+    append(&mut outputs, 3);
+    outputs.route(1, &mut acks, false, |_, _| ());
+    let blocked = outputs.flush(1, FlushPolicy::All, |_, _| ()).expect("nobody takes what is for task 3");
+    assert_eq!(sent(&here), (vec![0, 1, 2], vec![0, 0, 0], None));
+    let turned = ways(&[(2, &here, 0), (4, &there, 0), (3, &there, 1)]);
+    outputs.reroute(&turned, 2);
+    assert!(!blocked.inbox.is_left(), "whoever turns the signpost lets them go");
+    assert!(outputs.flush(2, FlushPolicy::All, |_, _| ()).is_none());
+    assert_eq!(sent(&there), (vec![0, 1, 2], vec![1, 1, 1], None));
+    assert_eq!(sent(&here), (Vec::new(), Vec::new(), None), "what was sent is not sent again");
+}
+
+#[test]
+fn rows_filled_for_a_task_that_is_lost_are_dealt_to_others_by_a_shuffle() {
+    let (one, two) = (Arc::new(Inbox::new(Bound::DEFAULT)), Arc::new(Inbox::new(Bound::DEFAULT)));
+    let both = ways(&[(2, &one, 0), (3, &two, 0)]);
+    let mut outputs = outputs_over(edge_to(&both, Router::Shuffle(Dealer::new(1)), &[2, 3]));
+    let (mut acks, _) = acks();
+    append(&mut outputs, 6);
+    outputs.route(1, &mut acks, false, |_, _| ());
+    outputs.reroute(&ways(&[(3, &two, 0)]), 2);
+    append(&mut outputs, 2);
+    outputs.route(3, &mut acks, false, |_, _| ());
+    assert!(outputs.flush(3, FlushPolicy::All, |_, _| ()).is_none());
+    let mut all = Vec::new();
+    while let (values, _, None) = sent(&two) {
+        if values.is_empty() {
+            break;
+        }
+        all.extend(values);
+    }
+    all.sort_unstable();
+    assert_eq!(all, [0, 0, 1, 1, 2, 3, 4, 5]);
+    assert!(one.take().is_none());
+}
+
+#[test]
+fn a_new_receiver_is_told_the_watermark_and_one_that_stays_is_not_told_again() {
+    let (stays, comes) = (Arc::new(Inbox::new(Bound::DEFAULT)), Arc::new(Inbox::new(Bound::DEFAULT)));
+    let mark = Mark::Watermark(Timestamp::from_micros(7));
+    let mut outputs = outputs_over(edge_to(&ways(&[(2, &stays, 0)]), Router::All, &[2, 3]));
+    outputs.mark(mark);
+    assert!(outputs.flush(1, FlushPolicy::All, |_, _| ()).is_none(), "who is nowhere holds up no mark");
+    assert_eq!(sent(&stays).2, Some(mark));
+    outputs.reroute(&ways(&[(2, &stays, 0), (3, &comes, 0)]), 2);
+    assert!(outputs.flush(2, FlushPolicy::All, |_, _| ()).is_none());
+    assert_eq!((sent(&comes).2, sent(&stays).2), (Some(mark), None));
+}
+
+#[test]
+fn acks_for_a_ledger_that_has_moved_follow_it() {
+    let (mut acks, before) = acks();
+    acks.ack(anchor(1, 5));
+    before.leave();
+    acks.flush(1, true, 0);
+    acks.ack(anchor(2, 6));
+    let after = Arc::new(Inbox::new(Bound::DEFAULT));
+    acks.reroute(AckRoutes::new(vec![(Arc::new(Inbox::new(Bound::DEFAULT)), vec![2]), (after.clone(), vec![1])], 3));
+    assert_eq!(told(&mut acks, &after), (vec![(1, 5), (2, 6)], Vec::new()));
 }

@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{
-    Acceptor, Channel, ConnectError, Connection, Hello, Inbound, Incoming, Lost, Met, Outbound, Outgoing, Transport,
-    Welcome,
+    Acceptor, Channel, ConnectError, Connection, Dialled, Hello, Inbound, Incoming, Lost, Outbound, Outgoing, Sent,
+    Transport, Welcome,
 };
 
 /// Parcels under way on a channel, at the most.
@@ -110,7 +110,7 @@ struct Here {
 }
 
 impl Here {
-    fn dial(&self, address: &str, hello: &Hello) -> Result<Met, ConnectError> {
+    fn dial(&self, address: &str, hello: &Hello) -> Result<Dialled, ConnectError> {
         let mut state = self.network.lock();
         let acceptor = match state.acceptors.get(address) {
             Some(acceptor) if !state.cut.contains(&pair(&self.address, address)) => acceptor.clone(),
@@ -127,7 +127,7 @@ impl Here {
 }
 
 impl Transport for Here {
-    fn connect<'a>(&'a self, address: &'a str, hello: &'a Hello) -> BoxFuture<'a, Result<Met, ConnectError>> {
+    fn connect<'a>(&'a self, address: &'a str, hello: &'a Hello) -> BoxFuture<'a, Result<Dialled, ConnectError>> {
         async move { self.dial(address, hello) }.boxed()
     }
 }
@@ -216,7 +216,7 @@ impl Outbound for Sending {
         self.row_cost.load(Relaxed)
     }
 
-    fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<(), Lost>> {
+    fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<Sent, Lost>> {
         let parcel = match parcel {
             Outgoing::Placement(placement) => Incoming::Placement(placement.clone()),
             Outgoing::Introduction(introduction) => Incoming::Introduction(introduction.clone()),
@@ -229,7 +229,7 @@ impl Outbound for Sending {
             tokio::select! {
                 biased;
                 () = lost(whole) => Err(Lost),
-                sent = self.parcels.send(parcel) => sent.map_err(|_| Lost),
+                sent = self.parcels.send(parcel) => sent.map(|()| Sent::WHOLE).map_err(|_| Lost),
             }
         }
         .boxed()

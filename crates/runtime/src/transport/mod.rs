@@ -122,6 +122,20 @@ pub enum Incoming {
     Left(Left),
 }
 
+/// What came of a parcel that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// As how many parcels it comes: a large batch may be taken apart.
+    pub parcels: u32,
+    /// Rows of the batch, by number, that were left out, as they are too much for the transport: their roots are to be failed.
+    pub left_out: Vec<(usize, Unsendable)>,
+}
+
+impl Sent {
+    /// It comes as it was.
+    pub const WHOLE: Self = Self { parcels: 1, left_out: Vec::new() };
+}
+
 /// The peer, or the way to it, is lost. What was on its way may have arrived or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the peer is lost")]
@@ -139,7 +153,7 @@ pub enum ConnectError {
 }
 
 /// A peer that has let us in, and what it said.
-pub type Met = (Arc<dyn Connection>, Welcome);
+pub type Dialled = (Arc<dyn Connection>, Welcome);
 
 /// Reaches other slots.
 pub trait Transport: Send + Sync + 'static {
@@ -147,7 +161,7 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// # Errors
     /// The peer doesn't answer, or refuses.
-    fn connect<'a>(&'a self, address: &'a str, hello: &'a Hello) -> BoxFuture<'a, Result<Met, ConnectError>>;
+    fn connect<'a>(&'a self, address: &'a str, hello: &'a Hello) -> BoxFuture<'a, Result<Dialled, ConnectError>>;
 }
 
 /// A peer that has let us in. Dropping it with all its channels ends it.
@@ -174,13 +188,7 @@ pub trait Outbound: Send + 'static {
     ///
     /// # Errors
     /// The channel is lost, or the peer has refused what came on it.
-    fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<(), Lost>>;
-
-    /// Rows of the batches sent since this was last asked, by their number in their batch, that were left out because no transport between
-    /// processes can carry them: their roots are to be failed.
-    fn unsendable(&mut self) -> Vec<(usize, Unsendable)> {
-        Vec::new()
-    }
+    fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<Sent, Lost>>;
 
     /// What a row costs the lane there, in nanoseconds, as [`Inbound::row_cost_ns`] said last; 0 while that is unknown. Shuffles deal a busy
     /// receiver less by it.

@@ -77,6 +77,11 @@ impl<'a> Rows<'a> {
             return Some(Step::Refused { row: first, why });
         }
         self.done = refused.is_none() && self.row == self.batch.rows as usize;
+        if self.done && first > 0 && first == self.row && self.batch.mark.is_none() {
+            // All that was left has been refused.
+            out.truncate(begin);
+            return None;
+        }
         self.columns(out, begin, first..self.row);
         Some(Step::Frame)
     }

@@ -1,7 +1,6 @@
 //! A topology in several slots: what it promises, held with real threads and an in-memory network between the slots.
 
-// Shared with the tests of one slot; not all of it is used by both.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with the tests of one slot; not all of it is used by both")]
 #[path = "../common/mod.rs"]
 mod common;
 

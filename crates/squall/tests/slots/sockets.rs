@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use squall::{Program, Slot, TopologyBuilder};
+use squall::{Next, Program, Slot, SpoutCollector, TopologyBuilder, Value};
 use squall_runtime::transport::grpc::{GrpcTransport, Security, Settings, serve, services};
 use squall_runtime::{Look, Membership};
 use squall_types::cluster::{ClusterId, Placement, SlotIncarnation, TopologyName};
@@ -110,10 +110,11 @@ async fn every_tuple_crosses_sockets_once_and_every_root_is_acked() {
 
 #[tokio::test]
 async fn what_was_lost_with_a_killed_slot_fails_at_once_and_its_next_life_makes_it_good() {
+    const ROWS: usize = 20_000;
     let (told, log) = (Arc::<Told>::default(), Log::new());
     let mut topology = TopologyBuilder::new("t");
     topology.message_timeout(Duration::from_secs(600)).max_spout_pending(500);
-    topology.spout("s", replays(&told, 50_000));
+    topology.spout("s", replays(&told, ROWS as i64));
     topology.bolt("pass", || Pass).fields("s", ["n"]);
     topology.bolt("end", sink(&log)).fields("pass", ["n"]);
     let mut sockets = Sockets::start(topology, 3, &by_component(&[("s", 0), ("pass", 1), ("end", 2)])).await;
@@ -126,9 +127,42 @@ async fn what_was_lost_with_a_killed_slot_fails_at_once_and_its_next_life_makes_
         let listener = TcpListener::bind(&address).await.expect("nobody else has the port");
         sockets.start_slot(victim, life, listener).await;
     }
-    until("all is made good", || told.done() == 50_000).await;
+    until("all is made good", || told.acked.len() >= ROWS && told.done() == ROWS).await;
     assert!(began.elapsed() < Duration::from_secs(60));
     assert_eq!(sockets.slot(0).books().timed_out, 0);
     let arrived = numbers(&log);
     assert!(told.acked.all().iter().all(|n| arrived.binary_search(n).is_ok()), "what was acked has arrived");
+}
+
+/// A list in a list, and so on.
+fn nested(levels: i64) -> Value {
+    (0..levels).fold(Value::Null, |inner, _| Value::List(vec![inner].into()))
+}
+
+#[tokio::test]
+async fn large_tuples_cross_in_parts_and_what_no_frame_can_hold_fails_at_once() {
+    const ROWS: i64 = 40;
+    let (fates, log) = (Fates::new(), Log::new());
+    let mut n = 0;
+    // Each tenth nests too deep; the others are of 100 kB.
+    let next = move |out: &mut SpoutCollector<'_, i64>| {
+        if n == ROWS {
+            return Ok(Next::Done);
+        }
+        n += 1;
+        let load = if n % 10 == 0 { nested(70) } else { Value::Bytes(vec![7; 100_000].into()) };
+        out.emit_with(n, (n, load));
+        Ok(Next::More)
+    };
+    let mut topology = TopologyBuilder::new("t");
+    topology.message_timeout(Duration::from_secs(600));
+    topology.spout("s", from(&fates, &[("default", &["n", "load"], false)], next));
+    topology.bolt("end", sink(&log)).shuffle("s");
+    let sockets = Sockets::start(topology, 2, &by_component(&[("s", 0), ("end", 1)])).await;
+    until("all is told", || fates.acked.len() + fates.failed.len() == ROWS as usize).await;
+    assert_eq!(fates.failed_ids(), [10, 20, 30, 40]);
+    sockets.at_rest().await;
+    let traffic = sockets.slot(0).traffic();
+    assert_eq!((traffic.rows_sent, traffic.rows_lost), (36, 4));
+    assert_eq!(numbers(&log).len(), 36);
 }

@@ -57,6 +57,8 @@ impl Peer {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn executor(first: u16, last: u16) -> ExecutorId {
@@ -79,5 +81,55 @@ mod tests {
         assert!(placement.owns(&slot(0), [1, 2, 6].map(TaskId::new)));
         assert!(!placement.owns(&slot(0), [1, 4].map(TaskId::new)));
         assert!(!placement.owns(&slot(2), [1].map(TaskId::new)));
+    }
+
+    #[test]
+    fn a_slot_without_executors_runs_nothing_and_one_that_is_not_named_owns_nothing() {
+        let slots = [(slot(0), Peer::default())].into();
+        let placement = Placement { version: AssignmentVersion::new(1), slots };
+        assert_eq!(placement.slot_of(TaskId::new(1)), None);
+        assert!(placement.owns(&slot(0), []), "of nothing, everybody owns all");
+        assert!(!placement.owns(&slot(1), []), "but who isn't there");
+    }
+
+    #[test]
+    fn a_placement_is_read_back_from_what_is_written_of_it() {
+        let peer = Peer {
+            executors: [executor(1, 2), executor(6, 6)].into(),
+            zone: "east".to_owned(),
+            incarnation: Some(SlotIncarnation::new(4)),
+            address: Some("10.0.0.1:7001".to_owned()),
+        };
+        let slots = [(slot(0), peer), (slot(3), Peer::default())].into();
+        let placement = Placement { version: AssignmentVersion::new(9), slots };
+        let bytes = postcard::to_allocvec(&placement).unwrap();
+        assert_eq!(postcard::from_bytes::<Placement>(&bytes).unwrap(), placement);
+    }
+
+    proptest! {
+        /// Against a list of who runs what.
+        #[test]
+        fn each_task_is_found_where_it_was_put(
+            executors in prop::collection::vec((0..3u16, 1..4u16, 0..3u16), 0..12),
+        ) {
+            let (mut next, mut owners) = (1, Vec::new());
+            let mut slots = BTreeMap::<SlotId, Peer>::new();
+            for (gap, tasks, owner) in executors {
+                let first = next + gap;
+                next = first + tasks;
+                slots.entry(slot(owner)).or_default().executors.insert(executor(first, next - 1));
+                owners.extend((first..next).map(|task| (TaskId::new(task), slot(owner))));
+            }
+            let placement = Placement { version: AssignmentVersion::new(1), slots };
+            for task in (0..=next).map(TaskId::new) {
+                let owner = owners.iter().find(|(of, _)| *of == task).map(|(_, owner)| owner);
+                prop_assert_eq!(placement.slot_of(task), owner);
+                for number in 0..3 {
+                    prop_assert_eq!(placement.owns(&slot(number), [task]), owner == Some(&slot(number)));
+                }
+            }
+            let tasks: usize = placement.slots.values().map(|peer| peer.tasks().count()).sum();
+            prop_assert_eq!(tasks, owners.len());
+        }
     }
 }

@@ -54,3 +54,28 @@ impl Refusal {
         matches!(self, Self::NotYet { .. } | Self::NoSuchLane)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_may_be_right_is_asked_to_come_again() {
+        let version = AssignmentVersion::new(3);
+        let later = [Refusal::NotYet { version }, Refusal::NoSuchLane];
+        assert!(later.iter().all(Refusal::may_pass_later));
+        let here = SlotId { worker: "w".parse().unwrap(), number: 2 };
+        let for_good = [
+            Refusal::OtherCluster,
+            Refusal::OtherTopology,
+            Refusal::OtherSlot { here },
+            Refusal::Stale { seen: SlotIncarnation::new(7) },
+            Refusal::NotOwner { version },
+            Refusal::Malformed,
+            Refusal::Stopping,
+        ];
+        assert!(!for_good.iter().any(Refusal::may_pass_later));
+        assert_eq!(for_good[2].to_string(), "this is slot w/2");
+        assert_eq!(for_good[3].to_string(), "a later life of that slot has been seen: 7");
+    }
+}

@@ -5,17 +5,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use squall_engine::fencing::Fence;
+use squall_engine::ledger::FailureKind;
 use squall_engine::losses::Word;
 use squall_engine::reach::Reach;
+use squall_types::Batch;
 use squall_types::cluster::{AssignmentVersion, Placement, Refusal, SlotId, SlotIncarnation};
 use squall_types::topology::{Checked, Delivery};
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::inbox::Bound;
-use crate::lane::{Control, Signpost};
+use crate::lane::{AckOut, Control, Signpost};
 use crate::slot::lanes::Lanes;
 use crate::slot::registry::AnyInbox;
+use crate::wire::Unsendable;
 
 /// Exact counts of what has crossed to other slots, and come from them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +27,8 @@ pub struct Traffic {
     pub rows_sent: u64,
     /// Rows that have come and were put into their lanes' inboxes.
     pub rows_received: u64,
-    /// Rows that waited for a slot when it was lost, and those under way to it that flow control hadn't taken.
+    /// Rows that waited for a slot when it was lost, those under way to it that flow control hadn't taken, and those that were left out as
+    /// no frame can hold them.
     pub rows_lost: u64,
     /// Parcels of any kind that flow control has taken.
     pub parcels_sent: u64,
@@ -54,9 +58,20 @@ impl Counts {
         self.parcels_sent.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// What was counted as one parcel comes as so many.
+    pub fn sent_as(&self, parcels: u32) {
+        self.parcels_sent.fetch_add(u64::from(parcels).wrapping_sub(1), Ordering::AcqRel);
+    }
+
     pub fn received(&self, rows: usize) {
         self.rows_received.fetch_add(rows as u64, Ordering::Relaxed);
         self.parcels_received.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Rows that were counted as sent were not.
+    pub fn left_out(&self, rows: usize) {
+        self.rows_sent.fetch_sub(rows as u64, Ordering::Relaxed);
+        self.rows_lost(rows);
     }
 
     pub fn rows_lost(&self, rows: usize) {
@@ -164,6 +179,18 @@ impl Common {
     }
 
     /// Whether roots are tracked.
+    /// Rows of a batch that was sent were left out: their roots fail.
+    pub fn leave_out(&self, batch: &Batch, rows: &[(usize, Unsendable)]) {
+        self.counts.left_out(rows.len());
+        let mut acks = AckOut::new(self.signpost.now().acks.clone());
+        for (row, _) in rows {
+            let more = batch.more_anchors.iter().filter(|(of, _)| *of as usize == *row).map(|(_, anchor)| anchor.root);
+            let roots = more.chain([batch.anchor(*row).root]);
+            roots.for_each(|root| acks.fail(root, FailureKind::Failed));
+        }
+        acks.flush(self.clock.now_ns(), true, 0);
+    }
+
     pub fn tracked(&self) -> bool {
         self.topology.topology().delivery == Delivery::AtLeastOnce
     }

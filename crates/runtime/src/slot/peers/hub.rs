@@ -244,7 +244,6 @@ impl Hub {
     }
 
     fn link_up(&mut self, slot: &SlotId, reached: Reached) {
-        let address = self.common.ask(|fence| fence.placement().slots.get(slot).and_then(|peer| peer.address.clone()));
         if self.common.ask(|fence| fence.latest(slot)) != Some(reached.incarnation) {
             self.common.teach(|fence| fence.see(slot, reached.incarnation));
         }
@@ -254,7 +253,7 @@ impl Hub {
             Link {
                 epoch: self.epoch,
                 incarnation: reached.incarnation,
-                address: address.unwrap_or_default(),
+                address: reached.address,
                 connection: reached.connection.clone(),
                 lanes: Vec::new(),
                 acks: false,
@@ -371,6 +370,10 @@ impl Hub {
         common.set_outlets(outlets);
         common.signpost.turn(ways);
         common.control.wake_all();
+        // The slot may have ended meanwhile, and let those go that waited by the ways before.
+        if common.control.phase() == Phase::Stopping {
+            common.close();
+        }
     }
 
     fn next_deadline(&self) -> Option<Instant> {

@@ -11,7 +11,7 @@ use crate::AckBatch;
 use crate::inbox::{Inbox, Parcel};
 use crate::transport::{
     Channel, ConnectError, Connection, Hello, Introduction, LaneNumber, Left, Lost, Outbound, Outgoing, RemoteLane,
-    Transport,
+    Sent, Transport,
 };
 
 /// What waits to be said to a peer. It outlives the connection: what is said while there is none is said later.
@@ -57,6 +57,7 @@ pub struct Errand {
 pub struct Reached {
     /// The peer was dialled, not only greeted again.
     pub fresh: bool,
+    pub address: String,
     pub incarnation: SlotIncarnation,
     /// The newest assignment that the peer knows.
     pub version: AssignmentVersion,
@@ -92,7 +93,15 @@ async fn reach(errand: Errand, transport: Arc<dyn Transport>) -> Result<Reached,
         }
     }
     let acks = if fresh && errand.acks { Some(connection.open(Channel::Acks).await?) } else { None };
-    Ok(Reached { fresh, incarnation: welcome.incarnation, version: welcome.version, connection, lanes, acks })
+    Ok(Reached {
+        fresh,
+        address: errand.address,
+        incarnation: welcome.incarnation,
+        version: welcome.version,
+        connection,
+        lanes,
+        acks,
+    })
 }
 
 /// The sending end of a channel, and what the peer knows that it leads to.
@@ -109,7 +118,7 @@ impl Channelled {
     }
 
     /// Sends a parcel, behind the placement that it may rest on.
-    async fn send(&mut self, parcel: Outgoing<'_>, rows: usize) -> Result<(), Lost> {
+    async fn send(&mut self, parcel: Outgoing<'_>, rows: usize) -> Result<Sent, Lost> {
         if self.common.ask(|fence| fence.placement().version) > self.told {
             let placement = self.common.ask(|fence| fence.placement().clone());
             self.told = placement.version;
@@ -117,7 +126,9 @@ impl Channelled {
             self.outbound.send(Outgoing::Placement(&placement)).await?;
         }
         self.common.counts.sent(rows);
-        self.outbound.send(parcel).await
+        let sent = self.outbound.send(parcel).await?;
+        self.common.counts.sent_as(sent.parcels);
+        Ok(sent)
     }
 }
 
@@ -138,8 +149,9 @@ pub async fn carry_rows(mut channel: Channelled, lane: RemoteLane, inbox: Arc<In
                     return;
                 }
             }
-            if channel.send(Outgoing::Rows(&batch), rows).await.is_err() {
-                return;
+            let Ok(sent) = channel.send(Outgoing::Rows(&batch), rows).await else { return };
+            if !sent.left_out.is_empty() {
+                common.leave_out(&batch, &sent.left_out);
             }
             if common.topology.closes_cycle(component, usize::from(batch.input)) {
                 common.control.add_feedback(-i64::try_from(rows).unwrap_or(i64::MAX));

@@ -16,7 +16,7 @@ use super::dial::dial;
 use super::security::Security;
 use super::serve::Tracked;
 use super::settings::Settings;
-use crate::transport::{ConnectError, Connection as _, Hello, Met, Transport};
+use crate::transport::{ConnectError, Connection as _, Dialled, Hello, Transport};
 
 /// Which peers are far enough away for frames to be compressed.
 type Far = dyn Fn(&SlotId) -> bool + Send + Sync;
@@ -46,7 +46,7 @@ impl GrpcTransport {
         self
     }
 
-    async fn reach(&self, address: &str, hello: &Hello) -> Result<Met, ConnectError> {
+    async fn reach(&self, address: &str, hello: &Hello) -> Result<Dialled, ConnectError> {
         let (settings, security, tasks) = (self.settings, self.security.clone(), self.tasks.clone());
         let (address, to) = (address.to_owned(), hello.to.clone());
         // Sockets belong to the runtime on which they are made.
@@ -59,7 +59,7 @@ impl GrpcTransport {
 }
 
 impl Transport for GrpcTransport {
-    fn connect<'a>(&'a self, address: &'a str, hello: &'a Hello) -> BoxFuture<'a, Result<Met, ConnectError>> {
+    fn connect<'a>(&'a self, address: &'a str, hello: &'a Hello) -> BoxFuture<'a, Result<Dialled, ConnectError>> {
         self.reach(address, hello).boxed()
     }
 }

@@ -10,8 +10,8 @@ use squall_types::Batch;
 
 use super::queue::Sending;
 use crate::AckBatch;
-use crate::transport::{Lost, Outbound, Outgoing};
-use crate::wire::{self, Acks, Rows, Step, Unsendable};
+use crate::transport::{Lost, Outbound, Outgoing, Sent};
+use crate::wire::{self, Acks, Rows, Step};
 
 /// What stands before a frame: gRPC's mark of a message (not compressed, its length, big-endian), then the field `data` of `Frame` and its
 /// length, in as many bytes for each.
@@ -29,44 +29,50 @@ pub(super) struct GrpcOutbound {
     buffer: BytesMut,
     pack: Arc<AtomicBool>,
     row_cost_ns: Arc<AtomicU32>,
-    unsendable: Vec<(usize, Unsendable)>,
 }
 
 impl GrpcOutbound {
     pub(super) fn new(sending: Sending, pack: Arc<AtomicBool>, row_cost_ns: Arc<AtomicU32>) -> Self {
-        Self { sending, buffer: BytesMut::new(), pack, row_cost_ns, unsendable: Vec::new() }
+        Self { sending, buffer: BytesMut::new(), pack, row_cost_ns }
     }
 
-    async fn send_rows(&mut self, batch: &Batch) -> Result<(), Lost> {
+    async fn send_rows(&mut self, batch: &Batch) -> Result<Sent, Lost> {
         let mut rows = Rows::new(batch);
+        let mut sent = Sent { parcels: 0, left_out: Vec::new() };
         loop {
             self.begin();
             match rows.next(&mut self.buffer) {
-                Some(Step::Frame) => self.end().await?,
+                Some(Step::Frame) => {
+                    self.end().await?;
+                    sent.parcels += 1;
+                }
                 Some(Step::Refused { row, why }) => {
                     tracing::warn!(code = %why.code(), "{why}: {}", why.next_step());
-                    self.unsendable.push((row, why));
+                    sent.left_out.push((row, why));
                 }
-                None => return Ok(()),
+                None => return Ok(sent),
             }
         }
     }
 
-    async fn send_acks(&mut self, batch: &AckBatch) -> Result<(), Lost> {
+    async fn send_acks(&mut self, batch: &AckBatch) -> Result<Sent, Lost> {
         let mut acks = Acks::new(batch);
+        let mut sent = Sent { parcels: 0, left_out: Vec::new() };
         loop {
             self.begin();
             if !acks.next(&mut self.buffer) {
-                return Ok(());
+                return Ok(sent);
             }
             self.end().await?;
+            sent.parcels += 1;
         }
     }
 
-    async fn send_word(&mut self, write: impl FnOnce(&mut BytesMut)) -> Result<(), Lost> {
+    async fn send_word(&mut self, write: impl FnOnce(&mut BytesMut)) -> Result<Sent, Lost> {
         self.begin();
         write(&mut self.buffer);
-        self.end().await
+        self.end().await?;
+        Ok(Sent::WHOLE)
     }
 
     /// Begins a message. What was begun before and not ended is forgotten.
@@ -105,7 +111,7 @@ fn seal(message: &mut [u8]) {
 }
 
 impl Outbound for GrpcOutbound {
-    fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<(), Lost>> {
+    fn send<'a>(&'a mut self, parcel: Outgoing<'a>) -> BoxFuture<'a, Result<Sent, Lost>> {
         match parcel {
             Outgoing::Rows(batch) => self.send_rows(batch).boxed(),
             Outgoing::Acks(batch) => self.send_acks(batch).boxed(),
@@ -113,10 +119,6 @@ impl Outbound for GrpcOutbound {
             Outgoing::Introduction(it) => self.send_word(|out| wire::write_introduction(out, it)).boxed(),
             Outgoing::Left(it) => self.send_word(|out| wire::write_left(out, it)).boxed(),
         }
-    }
-
-    fn unsendable(&mut self) -> Vec<(usize, Unsendable)> {
-        std::mem::take(&mut self.unsendable)
     }
 
     fn row_cost_ns(&self) -> u32 {

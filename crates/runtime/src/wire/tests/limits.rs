@@ -113,6 +113,12 @@ fn what_nests_too_deep_is_refused_and_the_mark_still_comes() {
 }
 
 #[test]
+fn of_a_batch_whose_rows_are_all_refused_nothing_is_left_to_send() {
+    let (frames, refused) = frames(&batch_of(vec![nested(65), nested(66)], 1));
+    assert_eq!((frames.len(), refused.len()), (0, 2));
+}
+
+#[test]
 fn a_row_with_too_many_anchors_is_refused_and_its_anchors_with_it() {
     let mut batch = batch_of((0..3).map(Value::Int).collect(), 1);
     batch.anchors = (1..=3).map(|root| anchor(root, 1)).collect();

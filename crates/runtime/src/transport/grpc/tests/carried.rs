@@ -10,7 +10,7 @@ use super::line::Line;
 use super::soon;
 use crate::AckBatch;
 use crate::transport::grpc::{GrpcTransport, Security, Settings};
-use crate::transport::{Channel, ConnectError, Incoming, Introduction, LaneNumber, Left, Outgoing};
+use crate::transport::{Channel, ConnectError, Incoming, Introduction, LaneNumber, Left, Outgoing, Sent};
 use crate::wire::Unsendable;
 
 #[tokio::test]
@@ -70,12 +70,13 @@ async fn many_batches_of_any_size_come_whole_and_in_order() {
 async fn a_batch_of_many_frames_is_one_row_after_the_other() {
     let mut peer = Slot::start().await;
     let mut lane = open(&connect(peer.address).await, LANES[0]).await;
-    send(&mut lane, &rows(20_000, 100)).await;
+    let sent = soon(lane.send(Outgoing::Rows(&rows(20_000, 100)))).await.unwrap();
     let mut came = 0;
-    while came < 20_000 {
+    for _ in 0..sent.parcels {
         let Incoming::Rows(batch) = peer.comes(LANES[0]).await else { panic!("rows") };
         came += batch.rows;
     }
+    assert_eq!((came, sent.left_out), (20_000, vec![]));
 }
 
 #[tokio::test]
@@ -103,9 +104,9 @@ async fn a_row_that_cannot_be_sent_is_told_and_the_others_come() {
     let deep = (0..70).fold(Value::Null, |inner, _| Value::List(vec![inner].into()));
     let values = vec![Value::Int(1), deep, Value::Int(2)];
     let heap_bytes = values.iter().map(Value::heap_bytes).sum();
-    send(&mut lane, &Batch { width: 1, rows: 3, values, heap_bytes, ..Batch::default() }).await;
-    assert_eq!(lane.unsendable(), [(1, Unsendable::Deep)]);
-    assert_eq!(lane.unsendable(), []);
+    let batch = Batch { width: 1, rows: 3, values, heap_bytes, ..Batch::default() };
+    let sent = soon(lane.send(Outgoing::Rows(&batch))).await;
+    assert_eq!(sent, Ok(Sent { parcels: 2, left_out: vec![(1, Unsendable::Deep)] }));
     for number in [1, 2] {
         let Incoming::Rows(came) = peer.comes(LANES[0]).await else { panic!("rows") };
         assert_eq!(came.values, [Value::Int(number)]);

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::soon;
 use crate::transport::grpc::{GrpcTransport, Security, Settings, serve, services};
 use crate::transport::{
-    Acceptor, Channel, ConnectError, Connection, Hello, Inbound, Incoming, LaneNumber, Met, Outbound, Outgoing,
+    Acceptor, Channel, ConnectError, Connection, Dialled, Hello, Inbound, Incoming, LaneNumber, Outbound, Outgoing,
     RemoteLane, Transport as _, Welcome,
 };
 
@@ -202,7 +202,7 @@ pub async fn connect(address: SocketAddr) -> Arc<dyn Connection> {
     try_connect(&transport(), address).await.unwrap().0
 }
 
-pub async fn try_connect(transport: &GrpcTransport, address: SocketAddr) -> Result<Met, ConnectError> {
+pub async fn try_connect(transport: &GrpcTransport, address: SocketAddr) -> Result<Dialled, ConnectError> {
     soon(transport.connect(&address.to_string(), &hello())).await
 }
 
