@@ -62,7 +62,7 @@ async fn send(address: std::net::SocketAddr, stop: Arc<AtomicBool>) -> Result<()
     let fail = |_| Error::Shape("bare gRPC can't be reached");
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(fail)?;
     let channel = endpoint.tcp_nodelay(true).connect().await.map_err(fail)?;
-    let source = [7; MESSAGE];
+    let source = vec![7; MESSAGE];
     let messages = stream::repeat_with(move || {
         let mut message = BytesMut::with_capacity(MESSAGE);
         message.extend_from_slice(&source);

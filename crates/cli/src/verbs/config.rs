@@ -1,6 +1,6 @@
 //! `squall config`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -110,13 +110,13 @@ pub fn run(verb: &ConfigVerb, output: Output) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check<C: Configured>(file: &PathBuf, output: Output) -> Result<(), CliError> {
-    let layers = Layers { file: Some((file.clone(), read(file)?)), ..Layers::default() };
+fn check<C: Configured>(file: &Path, output: Output) -> Result<(), CliError> {
+    let layers = Layers { file: Some((file.to_owned(), read(file)?)), ..Layers::default() };
     let effective: Effective<C> = load(&layers, data_dir(C::ROLE))?;
     for warning in effective.config.warnings() {
         eprintln!("warning: {warning}");
     }
-    show(&Good(file.clone()), output)
+    show(&Good(file.to_owned()), output)
 }
 
 fn say<C: Configured>(effective: bool, daemon: &DaemonArgs<C>, output: Output) -> Result<(), CliError> {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use squall_runtime::host::{self, Ended, HostError, Misfit};
 use tracing_subscriber::filter::LevelFilter;
 
-use super::talk::report;
+use super::talk::{report, say};
 use crate::TopologyBuilder;
 
 /// The slot's folder, if a worker's daemon started this process.
@@ -22,7 +22,7 @@ pub fn run(topology: TopologyBuilder, folder: &Path) -> ExitCode {
         Ok(Ended::Whole) => ExitCode::SUCCESS,
         Ok(Ended::Hung) => super::leave(),
         Err(error) => {
-            eprint!("{}", report(error.code(), &error, error.next_step()));
+            say(&report(error.code(), &error, error.next_step()));
             ExitCode::FAILURE
         }
     }
