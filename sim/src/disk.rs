@@ -36,6 +36,14 @@ impl Platter {
         self.lock().written.identity.as_ref().map(|identity| identity.id.get())
     }
 
+    /// The term of an entry that would be there after a crash; 0, if a snapshot has taken its place.
+    pub fn term_at(&self, index: u64) -> Option<u64> {
+        let sides = self.lock();
+        let log = sides.synced.log.as_ref()?;
+        let entry = log.entries.iter().rev().find(|entry| entry.index == index).map(|entry| entry.term);
+        entry.or_else(|| (index <= log.snapshot.index).then_some(0))
+    }
+
     /// The power goes: what was not synced is forgotten.
     pub fn crash(&self) {
         let mut sides = self.lock();

@@ -148,6 +148,7 @@ impl Site {
             leads: status.role == Role::Leader,
             commit: status.commit.get(),
             applied: status.applied.get(),
+            voters: status.members.voters().map(|member| member.id.get()).collect(),
             workers: node.workers(),
             fresh: None,
         })

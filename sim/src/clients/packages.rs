@@ -9,6 +9,7 @@ use squall_proto::v1::blobs_client::BlobsClient;
 use squall_proto::v1::put_blob_request::Part;
 use squall_tests::Rng;
 use squall_types::cluster::BlobId;
+use tokio::time::Instant;
 use tonic::Status;
 use tonic::transport::Channel;
 
@@ -16,6 +17,8 @@ use super::{Desk, SPAN};
 
 /// How long an upload may take.
 const CALL: Duration = Duration::from_secs(3);
+/// Between two attempts to fetch one.
+const PAUSE: Duration = Duration::from_millis(100);
 /// The largest package, in bytes, and how much of it goes into a message.
 const LARGEST: usize = 40_000;
 const CHUNK: usize = 8_000;
@@ -39,10 +42,10 @@ pub async fn run(masters: Vec<Channel>, mut rng: Rng, desk: Desk) {
     }
     for package in &there {
         for master in &masters {
-            match get(master.clone(), package).await {
+            match get_in_time(master, package).await {
                 Ok(found) if found == *package => {}
                 Ok(found) => {
-                    desk.complain(format!("a package of {} bytes came as {} others", package.len(), found.len()))
+                    desk.complain(format!("a package of {} bytes came as {} others", package.len(), found.len()));
                 }
                 Err(status) => desk.complain(format!("a package that was acknowledged can't be fetched: {status}")),
             }
@@ -61,6 +64,19 @@ async fn put(master: Channel, package: &Bytes) -> Result<(), Status> {
     let parts: Vec<_> = std::iter::once(Part::Header(header)).chain(chunks).collect();
     let parts = parts.into_iter().map(|part| v1::PutBlobRequest { part: Some(part) });
     BlobsClient::new(master).put(tokio_stream::iter(parts)).await.map(|_| ())
+}
+
+/// The first call over a connection that broke meanwhile fails, and makes a new one.
+async fn get_in_time(master: &Channel, package: &[u8]) -> Result<Vec<u8>, Status> {
+    let until = Instant::now() + CALL;
+    loop {
+        match get(master.clone(), package).await {
+            Err(status) if status.code() == tonic::Code::Unavailable && Instant::now() < until => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return done,
+        }
+    }
 }
 
 async fn get(master: Channel, package: &[u8]) -> Result<Vec<u8>, Status> {

@@ -9,6 +9,8 @@ use super::{Seen, Violation};
 pub struct Log {
     leaders: BTreeMap<u64, u64>,
     cluster: Option<u64>,
+    /// The last term in which each disk's life has led.
+    led: BTreeMap<u64, u64>,
     /// By master and life: the last term, commit and applied.
     last: BTreeMap<usize, Last>,
     committed: u64,
@@ -17,7 +19,6 @@ pub struct Log {
 #[derive(Clone, Copy, Debug)]
 struct Last {
     life: u64,
-    raft_id: u64,
     term: u64,
     commit: u64,
     applied: u64,
@@ -37,10 +38,14 @@ impl Log {
         if applied > commit {
             return Err(format!("master {master} applied {applied} and knows of {commit} committed"));
         }
+        if leads {
+            self.led.insert(raft_id, term);
+        }
         self.committed = self.committed.max(commit);
-        let now = Last { life, raft_id, term, commit, applied };
+        let now = Last { life, term, commit, applied };
         match self.last.insert(master, now) {
-            Some(last) if last.raft_id == raft_id && last.term > term => {
+            // A term that it had not written down yet is forgotten in a crash; but not one in which it has led.
+            Some(last) if last.life == life && last.term > term || self.led.get(&raft_id) > Some(&term) => {
                 Err(format!("master {master}'s term went from {} to {term}", last.term))
             }
             Some(last) if last.life == life && (last.commit > commit || last.applied > applied) => Err(format!(

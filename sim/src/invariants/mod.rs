@@ -3,6 +3,7 @@
 
 mod agreement;
 mod chain;
+mod durable;
 mod life;
 mod log;
 mod packages;
@@ -17,6 +18,7 @@ use squall_types::cluster::{BlobId, RaftId, TopologyName, WorkerName};
 
 use self::agreement::Agreement;
 use self::chain::Chain;
+pub use self::durable::Durable;
 use self::life::Life;
 pub use self::life::Told;
 use self::log::Log;
@@ -41,6 +43,8 @@ pub struct Seen {
     pub commit: u64,
     /// What it has applied.
     pub applied: u64,
+    /// Whose vote counts, as it knows: lives of disks.
+    pub voters: Vec<u64>,
     /// How it finds workers, if it leads.
     pub workers: Option<BTreeMap<WorkerName, Standing>>,
     /// What is new in its state; none, if nothing is.

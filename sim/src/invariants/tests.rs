@@ -54,7 +54,11 @@ fn two_clusters_are_seen() {
 #[test]
 fn a_master_that_goes_back_is_seen() {
     assert!(violation(&[seen(0, 1, 5, 55), seen(0, 1, 4, 44)]).contains("went back"));
-    assert!(violation(&[seen(0, 2, 5, 55), Seen { life: 2, ..seen(0, 1, 5, 55) }]).contains("term went from 2 to 1"));
+    assert!(violation(&[seen(0, 2, 5, 55), seen(0, 1, 5, 55)]).contains("term went from 2 to 1"));
+    let restarted = Seen { life: 2, ..seen(0, 1, 5, 55) };
+    assert_eq!(violation(&[seen(0, 2, 5, 55), restarted.clone()]), "", "it had not written that term down");
+    let led = Seen { leads: true, ..seen(0, 2, 5, 55) };
+    assert!(violation(&[led, restarted]).contains("term went from 2 to 1"));
     let wiped = Seen { life: 2, raft_id: 99, ..seen(0, 0, 0, 0) };
     assert_eq!(violation(&[seen(0, 2, 5, 55), wiped]), "");
 }
@@ -71,6 +75,19 @@ fn what_is_applied_or_acknowledged_and_not_committed_is_seen() {
     invariants.step(Duration::ZERO, &[seen(0, 1, 5, 55)]).unwrap();
     assert_eq!(invariants.acknowledged(5), Ok(()));
     assert!(invariants.acknowledged(6).is_err());
+}
+
+#[test]
+fn what_is_committed_and_not_on_most_disks_is_seen() {
+    let commits = |commit: u64, on: &[(u64, u64)]| {
+        let mut durable = Durable::default();
+        let leader = |commit| Seen { leads: true, voters: vec![1, 2, 3], ..seen(0, 3, commit, 0) };
+        durable.see(&leader(4), |_, _| Some(3)).unwrap();
+        durable.see(&leader(commit), |disk, _| on.iter().find(|(it, _)| *it == disk).map(|(_, term)| *term)).is_ok()
+    };
+    assert!(commits(5, &[(1, 3), (3, 3)]) && commits(5, &[(1, 3), (3, 0)]));
+    assert!(!commits(5, &[(1, 3)]) && !commits(5, &[(1, 3), (3, 2)]) && !commits(5, &[(1, 3), (9, 3)]));
+    assert!(commits(4, &[]), "it was on most when it was committed");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use turmoil::Sim;
 
 use crate::clients::{self, Desk};
-use crate::invariants::{self, Invariants, Seen, Violation};
+use crate::invariants::{self, Durable, Invariants, Seen, Violation};
 use crate::master::Site;
 use crate::net::Breaks;
 use crate::network::{self, Network};
@@ -65,6 +65,7 @@ struct World {
     reigns: watch::Sender<Option<u64>>,
     desk: Desk,
     invariants: Invariants,
+    durable: Durable,
     trace: Trace,
     kinds: BTreeSet<Kind>,
     faults: usize,
@@ -118,6 +119,7 @@ impl World {
             desk,
             scenario,
             invariants: Invariants::default(),
+            durable: Durable::default(),
             trace: Trace::default(),
             kinds: BTreeSet::new(),
             faults: 0,
@@ -166,7 +168,7 @@ impl World {
         self.hands.iter().flat_map(Hand::told).for_each(|told| self.invariants.told(told));
         let masters: Vec<_> = self.sites.iter().filter_map(Site::seen).collect();
         self.invariants.step(now, &masters)?;
-        self.see_packages(&masters)?;
+        self.see_disks(&masters)?;
         for revision in self.desk.acknowledged() {
             self.note(format_args!("acknowledged {revision}"));
             self.invariants.acknowledged(revision)?;
@@ -183,8 +185,14 @@ impl World {
         Ok(())
     }
 
-    /// Who is said to have a package has it.
-    fn see_packages(&self, masters: &[Seen]) -> Result<(), Violation> {
+    /// What is committed is on most disks; and who is said to have a package has it.
+    fn see_disks(&mut self, masters: &[Seen]) -> Result<(), Violation> {
+        let sites = &self.sites;
+        let term_at = |disk: u64, index: u64| {
+            let site = sites.iter().find(|site| site.disk() == Some(disk))?;
+            site.machine().log.term_at(index)
+        };
+        masters.iter().try_for_each(|seen| self.durable.see(seen, term_at))?;
         let keeps = |id: RaftId, package: BlobId| {
             let site = self.sites.iter().find(|site| site.disk() == Some(id.get()))?;
             Some(site.machine().packages.keeps(&package.to_string()))
@@ -233,6 +241,6 @@ mod tests {
     #[test]
     fn a_minute_without_a_planted_bug_violates_nothing_and_one_with_it_does() {
         assert_eq!(simulate(4, Plant::None).violation, None);
-        assert!(simulate(4, Plant::ReadWithoutQuorum).violation.is_some());
+        assert!(simulate(4, Plant::ClockInApply).violation.is_some());
     }
 }
