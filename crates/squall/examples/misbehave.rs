@@ -12,7 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use squall::{
-    Bolt, BoltContext, Collector, Declarer, Next, Result, Spout, SpoutCollector, SpoutContext, TopologyBuilder, Tuple,
+    Bolt, BoltContext, Collector, Declarer, Next, Result, Spout, SpoutCollector, SpoutContext, Timestamp, TopologyBuilder,
+    Tuple,
 };
 
 #[derive(Tuple)]
@@ -48,6 +49,7 @@ impl Spout for Numbers {
     fn next(&mut self, out: &mut SpoutCollector<'_, i64>) -> Result<Next> {
         for _ in 0..out.room() {
             if self.next >= self.limit {
+                out.watermark(Timestamp::MAX);
                 return Ok(Next::Done);
             }
             out.emit_with(self.next, Number { number: self.next });
@@ -57,13 +59,15 @@ impl Spout for Numbers {
     }
 }
 
-/// Takes numbers, unless it is told to fail each so-manieth, or to panic, to hang, or to hold its core for a moment at one.
+/// Takes numbers, unless it is told to fail each so-manieth, or to panic, to hang, or to hold its core for a moment at one, or to
+/// panic at the end.
 #[derive(Default)]
 struct Work {
     fail_every: Option<i64>,
     hang_at: Option<i64>,
     panic_at: Option<i64>,
     hold_at: Option<i64>,
+    panic_at_end: bool,
 }
 
 impl Bolt for Work {
@@ -72,6 +76,10 @@ impl Bolt for Work {
         self.hang_at = context.setting("hang_at")?;
         self.panic_at = context.setting("panic_at")?;
         self.hold_at = context.setting("hold_at")?;
+        self.panic_at_end = context.setting("panic_at_end")?.unwrap_or(false);
+        if self.panic_at_end {
+            context.logger().warn("will panic at the end of the input");
+        }
         Ok(())
     }
 
@@ -89,11 +97,16 @@ impl Bolt for Work {
             _ => Ok(()),
         }
     }
+
+    fn watermark(&mut self, to: Timestamp, _: &mut Collector<'_>) -> Result {
+        assert!(!self.panic_at_end || to < Timestamp::MAX, "told to panic at the end");
+        Ok(())
+    }
 }
 
 fn main() -> ExitCode {
     let mut topology = TopologyBuilder::new("misbehave");
     topology.spout("numbers", Numbers::default);
-    topology.bolt("work", Work::default).local_or_shuffle("numbers");
+    topology.bolt("work", Work::default).local_or_shuffle("numbers").resources(25, 64).tag("patient");
     squall::main(topology)
 }

@@ -123,6 +123,25 @@ fn a_finite_topology_ends_by_itself_with_whole_books() {
 }
 
 #[test]
+fn what_is_missing_of_a_watermark_is_said_though_every_tuple_was_acked() {
+    let output = run("--set numbers.limit=1000 --set work.panic_at_end=true");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("error[SQ3008]: 1 call(s) for ticks or watermarks failed"), "{stderr}");
+    assert_eq!(books(last_line(stderr), ["emitted", "acked", "failed"]), [1_000, 1_000, 0]);
+    let logged = stderr.lines().find(|line| line.contains("will panic at the end of the input"));
+    assert!(logged.is_some_and(|line| line.contains("component=work") && line.contains("task=2")), "{stderr}");
+}
+
+#[test]
+fn who_cannot_be_heard_runs_all_the_same() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut told = program();
+    told.args(["--metrics-every", "10ms", "--set", "numbers.limit=1000", "--set", "work.fail_every=100"]);
+    assert_eq!(told.stderr(full).status().unwrap().code(), Some(1), "as where it can be heard");
+}
+
+#[test]
 fn failures_are_told_apart_in_the_books() {
     let output = run("--log off --set numbers.limit=1000 --set work.fail_every=100");
     let stderr = text(&output.stderr);
