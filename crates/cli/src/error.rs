@@ -204,7 +204,11 @@ impl CliError {
     /// What the process ends with.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Settings(_) | Self::Material(_) | Self::NoSuchCode(_) => Exit::Usage,
+            Self::Config(_)
+            | Self::Settings(_)
+            | Self::Material(_)
+            | Self::NoSuchCode(_)
+            | Self::Demo(DemoError::Window(_)) => Exit::Usage,
             Self::NoMaster { .. } | Self::TimedOut { .. } | Self::NotAMaster { .. } | Self::Tls { .. } => {
                 Exit::Unreachable
             }

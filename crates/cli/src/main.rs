@@ -15,6 +15,7 @@ use clap::Parser;
 
 use client::{Output, SettingsFlags};
 use error::CliError;
+use output::say;
 use verbs::Verb;
 
 #[cfg(feature = "mimalloc")]
@@ -54,8 +55,8 @@ fn main() -> ExitCode {
 fn report(error: &CliError, output: Option<Output>) -> ExitCode {
     for said in error.said() {
         match output {
-            Some(Output::Json) => eprintln!("{}", said.json()),
-            Some(Output::Table | Output::Wide) | None => eprint!("{}", said.text()),
+            Some(Output::Json) => say(&format!("{}\n", said.json())),
+            Some(Output::Table | Output::Wide) | None => say(&said.text()),
         }
     }
     error.exit().into()

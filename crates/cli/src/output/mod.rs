@@ -33,6 +33,11 @@ pub fn show(view: &impl View, output: Output) -> Result<(), CliError> {
     write(&text)
 }
 
+/// Talks on stderr. Where nobody can hear it, the work goes on all the same.
+pub fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Writes to stdout. Who reads it may have seen enough: that is no error.
 ///
 /// # Errors

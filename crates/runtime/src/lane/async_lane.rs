@@ -365,6 +365,7 @@ impl AsyncLane {
             head.outputs.withdraw(acks);
             let task = usize::from(called.task);
             head.keep_error(task, &failure, called.panicked);
+            head.metrics.tasks()[task].errors.outside += u64::from(!called.is_row);
             std::iter::once(&anchor).chain(&*more).for_each(|a| acks.fail(a.root, FailureKind::Failed));
         } else {
             anchor.edge ^= sum;

@@ -16,8 +16,8 @@ pub use describe::describe;
 
 use self::args::{Args, Level};
 use self::table::Table;
-use self::talk::CommandError;
-pub(crate) use self::talk::{Remainder, errors};
+use self::talk::{CommandError, say};
+pub(crate) use self::talk::{Remainder, errors, outside};
 use crate::TopologyBuilder;
 use crate::run::{Outcome, Runner};
 
@@ -39,7 +39,7 @@ pub fn main(topology: TopologyBuilder) -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         },
         Err(error) => {
-            eprint!("{}", error.report());
+            say(&error.report());
             error.exit_code()
         }
     }
@@ -62,11 +62,11 @@ fn act(mut topology: TopologyBuilder, args: &Args) -> Result<ExitCode, CommandEr
         runner = runner.run_for(time);
     }
     if let Some(every) = args.metrics_every {
-        runner = runner.every(every, |progress| eprint!("{}", table.next(progress.snapshot)));
+        runner = runner.every(every, |progress| say(&table.next(progress.snapshot)));
     }
     let outcome = runner.run()?;
     if args.metrics_every.is_some() {
-        eprint!("{}", table.next(&outcome.last));
+        say(&table.next(&outcome.last));
     }
     Ok(end(&outcome))
 }
@@ -93,8 +93,8 @@ fn log(level: Level) {
 
 /// Says how it ended, the books last.
 fn end(outcome: &Outcome) -> ExitCode {
-    eprint!("{}", outcome.report());
-    eprintln!("{outcome}");
+    say(&outcome.report());
+    say(&format!("{outcome}\n"));
     let code = ExitCode::from(u8::from(!outcome.is_success()));
     if !outcome.books.hung.is_empty() {
         leave();
