@@ -5,11 +5,12 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use squall_daemon::certs::{CertError, MaterialError, TlsFault};
+use squall_daemon::config::ConfigErrors;
 use squall_master::NodeError;
-use squall_master::certs::{CertError, MaterialError, TlsFault};
-use squall_master::config::ConfigErrors;
 use squall_proto::Failure;
 use squall_types::{Code, codes};
+use squall_worker::WorkerError;
 
 use crate::client::SettingsError;
 use crate::demo::DemoError;
@@ -60,6 +61,9 @@ pub enum CliError {
     /// A master doesn't start, or failed.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// A worker doesn't start, or failed.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
     /// A master said no.
     #[error("{}", .0.cause)]
     Refused(Failure),
@@ -219,6 +223,7 @@ impl CliError {
             },
             Self::Demo(_)
             | Self::Node(_)
+            | Self::Worker(_)
             | Self::Cert(_)
             | Self::NotDescribed { .. }
             | Self::File { .. }
@@ -246,8 +251,9 @@ impl CliError {
         match self {
             Self::Demo(error) => error.code(),
             Self::Node(error) => error.code(),
+            Self::Worker(error) => error.code(),
             Self::Config(errors) => {
-                errors.iter().next().map_or(codes::CONFIG_BROKEN, squall_master::config::ConfigError::code)
+                errors.iter().next().map_or(codes::CONFIG_BROKEN, squall_daemon::config::ConfigError::code)
             }
             Self::Settings(_) => codes::CLIENT_SETTINGS,
             Self::Material(error) => error.code(),
@@ -272,8 +278,9 @@ impl CliError {
         match self {
             Self::Demo(error) => format!("`squall explain {}` says more", error.code()),
             Self::Node(error) => error.next_step(),
+            Self::Worker(error) => error.next_step().to_owned(),
             Self::Config(errors) => {
-                errors.iter().next().map(squall_master::config::ConfigError::next_step).unwrap_or_default()
+                errors.iter().next().map(squall_daemon::config::ConfigError::next_step).unwrap_or_default()
             }
             Self::Settings(error) => error.next_step(),
             Self::Material(error) => error.next_step().to_owned(),

@@ -24,6 +24,8 @@ pub(crate) struct Known<'a> {
     pub stale: bool,
 }
 
+/// From so many failures in a row on a slot's process is a concern.
+const FAILING: u32 = 3;
 /// How far a member may be behind before it is a concern.
 const FAR_BEHIND: u64 = 5_000;
 
@@ -51,7 +53,28 @@ impl Known<'_> {
             executors_placed: count(counts.placed),
             epoch: self.state.epoch().get(),
             feature_level: self.state.level().get(),
+            slots: count(self.state.slots().len()),
+            slots_running: count(self.slots().filter(|report| report.state() == v1::SlotState::Running).count()),
         }
+    }
+
+    /// What was heard of the slots that topologies have.
+    fn slots(&self) -> impl Iterator<Item = &v1::SlotReport> {
+        let slots = self.state.slots().iter();
+        slots.filter_map(|(slot, topology)| self.view?.reported.of(slot, topology))
+    }
+
+    /// Slots whose process doesn't stay up or can't be started, and what workers say of themselves.
+    fn of_slots(&self) -> Vec<v1::Concern> {
+        let Some(view) = self.view else { return Vec::new() };
+        let failing = self.state.slots().iter().filter_map(|(slot, topology)| {
+            let report = view.reported.of(slot, topology).filter(|report| report.failures >= FAILING)?;
+            let cause = format!("slot {slot}: {}", report.text);
+            let next_step = "read what its process said last, in slots/N/stderr.log on that worker; mend it and submit again, or: squall \
+                             rollback";
+            Some(amber(format!("topology {topology}"), codes::SLOT_FAILING, cause, next_step))
+        });
+        failing.chain(view.concerns.values().flatten().cloned()).collect()
     }
 
     pub(crate) fn masters(&self) -> v1::MastersResponse {
@@ -90,6 +113,7 @@ impl Known<'_> {
     pub(crate) fn concerns(&self) -> Vec<v1::Concern> {
         let mut concerns = self.of_masters();
         concerns.extend(self.of_workers());
+        concerns.extend(self.of_slots());
         concerns.extend(self.of_executors());
         concerns.extend(self.of_blobs());
         concerns.extend(self.of_plans());

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
-use squall_master::certs::{self, End, TlsFault};
-use squall_master::config::HostPort;
+use squall_daemon::certs::{self, End, TlsFault};
+use squall_daemon::config::HostPort;
 use squall_proto::{Failure, v1};
 use squall_types::{Retry, duration};
 use tokio::time::Instant;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use squall_master::certs;
-use squall_master::config::HostPort;
+use squall_daemon::certs;
+use squall_daemon::config::HostPort;
 use tokio::net::TcpStream;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use squall_master::certs::{Authority, DAY, Identity, Issued, Request};
+use squall_daemon::certs::{Authority, DAY, Identity, Issued, Request};
 use squall_types::cluster::{MasterName, Role, UserName, WorkerName};
 
 use crate::client::{Output, now};

@@ -24,6 +24,8 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Subcommand};
+use squall_master::config::MasterConfig;
+use squall_worker::config::WorkerConfig;
 
 use crate::client::{Client, Settings, SettingsFlags};
 use crate::error::CliError;
@@ -35,10 +37,12 @@ use crate::{Cli, demo};
 pub enum Verb {
     /// Trending hashtags, live: a topology with a spout, three bolts and a sliding window
     Demo(Box<demo::Args>),
-    /// A whole cluster in this process, for development
-    Up(daemon::DaemonArgs),
+    /// A whole cluster on this machine, until SIGTERM or Ctrl-C
+    Up(daemon::UpArgs),
     /// A master, until SIGTERM or Ctrl-C
-    Master(daemon::DaemonArgs),
+    Master(daemon::DaemonArgs<MasterConfig>),
+    /// A worker, until SIGTERM or Ctrl-C, when it leaves its cluster
+    Worker(daemon::DaemonArgs<WorkerConfig>),
     /// Is it healthy, and what is the worst thing
     Status(status::StatusArgs),
     /// All topologies
@@ -89,7 +93,7 @@ pub enum Verb {
         #[command(subcommand)]
         verb: Option<tokens::TokensVerb>,
     },
-    /// A master's configuration
+    /// A daemon's configuration
     #[command(subcommand)]
     Config(config::ConfigVerb),
     /// What an error code means, and what to do
@@ -139,6 +143,7 @@ pub fn run(verb: Verb, flags: &SettingsFlags) -> Result<ExitCode, CliError> {
         Verb::Demo(args) => Ok(demo::run(*args)?),
         Verb::Up(args) => daemon::up(&args, settings(flags)?.output),
         Verb::Master(args) => daemon::master(&args, settings(flags)?.output),
+        Verb::Worker(args) => daemon::worker(&args, settings(flags)?.output),
         Verb::Certs(verb) => certs::run(&verb, settings(flags)?.output),
         Verb::Config(verb) => config::run(&verb, settings(flags)?.output),
         Verb::Explain(args) => explain::run(&args, settings(flags)?.output),
@@ -188,6 +193,7 @@ async fn remote(verb: Verb, session: &mut Session) -> Result<ExitCode, CliError>
         Verb::Demo(_)
         | Verb::Up(_)
         | Verb::Master(_)
+        | Verb::Worker(_)
         | Verb::Certs(_)
         | Verb::Config(_)
         | Verb::Explain(_)

@@ -21,6 +21,39 @@ pub fn executors(executors: &[v1::Executor]) -> String {
     table.text("no executors") + &unplaced(&missing)
 }
 
+/// The processes of a topology, and what there is to say of them.
+pub fn processes(slots: &[v1::SlotStatus]) -> String {
+    let mut table = Table::new(["SLOT", "PROCESS", "PID", "ADDRESS", "FAILED"]);
+    for it in slots {
+        let pid = if it.pid == 0 { "-".to_owned() } else { it.pid.to_string() };
+        let address = if it.address.is_empty() { "-" } else { &it.address };
+        table.row([slot(it.slot.as_ref()), state(it).to_owned(), pid, address.to_owned(), it.failures.to_string()]);
+    }
+    let said = slots.iter().filter(|it| !it.text.is_empty());
+    let said: String = said.map(|it| format!("{}: {}\n", slot(it.slot.as_ref()), it.text)).collect();
+    if slots.is_empty() { said } else { table.text("") + &said }
+}
+
+fn state(status: &v1::SlotStatus) -> &'static str {
+    match status.state() {
+        v1::SlotState::Unspecified => "unheard",
+        v1::SlotState::Starting => "starting",
+        v1::SlotState::Running => "running",
+        v1::SlotState::Stopping => "stopping",
+        v1::SlotState::Exited => "exited",
+        v1::SlotState::Waiting => "waiting",
+        v1::SlotState::Kept => "kept",
+    }
+}
+
+/// A process as JSON.
+pub fn process(it: &v1::SlotStatus) -> Value {
+    json!({
+        "slot": it.slot.as_ref().map(place), "state": state(it), "pid": it.pid, "address": it.address,
+        "incarnation": it.incarnation, "failures": it.failures, "assignment_version": it.assignment_version, "text": it.text,
+    })
+}
+
 /// Those that aren't placed, by reason, with what to do; nothing if all are.
 pub fn unplaced(executors: &[v1::Executor]) -> String {
     let mut reasons: Vec<(v1::Concern, Vec<String>)> = Vec::new();

@@ -33,6 +33,7 @@ impl View for Status {
         text += &format!("workers    {} of {} alive\n", it.workers_alive, it.workers);
         text +=
             &format!("executors  {} of {} placed, topologies {}\n", it.executors_placed, it.executors, it.topologies);
+        text += &format!("slots      {} of {} running\n", it.slots_running, it.slots);
         if wide {
             text += &format!(
                 "revision   {}, term {}, epoch {}, feature level {}\n",
@@ -51,6 +52,7 @@ impl View for Status {
             "masters": it.masters, "masters_alive": it.masters_alive,
             "workers": it.workers, "workers_alive": it.workers_alive,
             "topologies": it.topologies, "executors": it.executors, "executors_placed": it.executors_placed,
+            "slots": it.slots, "slots_running": it.slots_running,
             "concerns": it.concerns.iter().map(answer::concern).collect::<Vec<_>>(),
         })
     }

@@ -11,7 +11,7 @@ use squall_types::duration;
 
 use super::Session;
 use super::answer::{self, Done};
-use super::placed::{executor, executors, unplaced};
+use super::placed::{executor, executors, process, processes, unplaced};
 use super::wait::{self, WaitArgs};
 use crate::client::{Client, now};
 use crate::error::CliError;
@@ -176,7 +176,7 @@ impl View for Described {
         counts.sort();
         text += &counts.concat();
         text += &it.options.as_ref().map_or_else(String::new, placement);
-        text + &executors(&it.executors)
+        text + &answer::concerns(&it.concerns) + &executors(&it.executors) + &processes(&it.slots)
     }
 
     fn json(&self) -> Value {
@@ -196,6 +196,7 @@ impl View for Described {
                 "inactive": options.inactive, "max_slots": options.max_slots, "anti_affinity": options.anti_affinity,
                 "hard_memory": options.hard_memory, "hard_cpu": options.hard_cpu,
             },
+            "slots": it.slots.iter().map(process).collect::<Vec<_>>(),
             "executors": it.executors.iter().map(executor).collect::<Vec<_>>(),
             "concerns": it.concerns.iter().map(answer::concern).collect::<Vec<_>>(),
         })

@@ -20,7 +20,9 @@ fn an_empty_cluster_is_shown_as_it_is() {
     let status = up.table("status");
     assert!(status.starts_with("green: cluster c-") && status.contains(", led by m-1\n"), "{status}");
     assert!(
-        status.ends_with("masters    1 of 1 alive\nworkers    0 of 0 alive\nexecutors  0 of 0 placed, topologies 0\n"),
+        status.ends_with(
+            "masters    1 of 1 alive\nworkers    1 of 1 alive\nexecutors  0 of 0 placed, topologies 0\nslots      0 of 0 running\n"
+        ),
         "{status}"
     );
     assert_eq!(up.table("topologies"), "no topologies; `squall submit BINARY` brings one\n");

@@ -98,6 +98,8 @@ pub fn status(mood: Mood) -> v1::StatusResponse {
         executors_placed: placed.min(executors),
         epoch: 1,
         feature_level: 2,
+        slots: u32::from(executors > 0) * 2,
+        slots_running: if mood == Mood::Healthy { 2 } else { u32::from(placed > 0) },
     }
 }
 
@@ -227,7 +229,27 @@ pub fn topology(mood: Mood) -> v1::Topology {
         stops_at_ms: if killed { THEN + 30_000 } else { 0 },
         options: Some(v1::SubmitOptions { max_slots: 2, hard_memory: true, ..v1::SubmitOptions::default() }),
         parallelism: [("count".to_owned(), 1)].into(),
+        slots: processes(mood),
     }
+}
+
+/// One process that runs, and one that doesn't stay up.
+fn processes(mood: Mood) -> Vec<v1::SlotStatus> {
+    let process = |worker: &str, state: v1::SlotState, text: &str| v1::SlotStatus {
+        slot: Some(slot(worker, 1)),
+        state: state.into(),
+        pid: if state == v1::SlotState::Running { 4_711 } else { 0 },
+        address: if state == v1::SlotState::Running { format!("{worker}.example.org:39001") } else { String::new() },
+        incarnation: 3,
+        failures: if state == v1::SlotState::Running { 0 } else { 4 },
+        assignment_version: 7,
+        text: text.to_owned(),
+    };
+    let second = match mood {
+        Mood::Healthy => process("w-2", v1::SlotState::Running, ""),
+        _ => process("w-2", v1::SlotState::Waiting, "ended with exit code 1; it starts again in 1.6 s"),
+    };
+    if mood == Mood::Red { Vec::new() } else { vec![process("w-1", v1::SlotState::Running, ""), second] }
 }
 
 pub fn submitted(mood: Mood) -> v1::SubmitResponse {

@@ -102,7 +102,9 @@ impl BlobError {
                 "ask for what was received, and go on from there; or start again"
             }
             Self::Busy(_) => "wait for the other upload, then try again",
-            Self::Missing(_) => "ask another master; this one fetches what it lacks",
+            Self::Missing(_) => {
+                "squall blobs lists what the cluster has; what nothing refers to is collected after an hour"
+            }
             Self::TooLarge { .. } => {
                 "make it smaller (a release build, stripped), or raise limits.package on all masters"
             }

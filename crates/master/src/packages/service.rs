@@ -13,6 +13,7 @@ use super::{Parts, copies, put};
 use crate::blobs::{BlobError, Download};
 use crate::core::Core;
 use crate::fault::Fault;
+use crate::gate::FORWARDED;
 use crate::services::read;
 
 /// Answers what operators and workers ask about packages.
@@ -49,6 +50,7 @@ impl Blobs for BlobsService {
     }
 
     async fn get(&self, request: Request<v1::GetBlobRequest>) -> Result<Response<Chunks>, Status> {
+        let forwarded = request.metadata().contains_key(FORWARDED);
         let request = request.into_inner();
         let id: BlobId = read::parsed("id", &request.id)?;
         if self.0.blobs.size(id).is_none() {
@@ -58,8 +60,12 @@ impl Blobs for BlobsService {
                 return Err(Fault::from(squall_control::Refusal::UnknownBlob(id)).into());
             }
         }
-        let download = self.0.blobs.get(id, request.offset).await.map_err(Fault::from)?;
-        Ok(Response::new(chunks(download)))
+        match self.0.blobs.get(id, request.offset).await {
+            Err(BlobError::Missing(_)) if !forwarded => {
+                Ok(Response::new(Box::pin(copies::elsewhere(&self.0, id, request.offset).await?)))
+            }
+            download => Ok(Response::new(chunks(download.map_err(Fault::from)?))),
+        }
     }
 
     async fn list(&self, _: Request<v1::ListBlobsRequest>) -> Result<Response<v1::ListBlobsResponse>, Status> {

@@ -116,5 +116,20 @@ fn line(known: &Known<'_>, topology: &Deployed, id: ExecutorId) -> String {
     };
     let standing = known.view.and_then(|view| view.workers.get(&slot.worker)).map_or("", |seen| seen.standing.words());
     let worker = if standing.is_empty() { String::new() } else { format!("; that worker {standing}") };
-    format!("{component}{id}: it is in slot {slot}{worker}")
+    let report = known.view.and_then(|view| view.reported.of(slot, topology.name()));
+    let process = report.map_or_else(String::new, |report| format!("; {}", process(report)));
+    format!("{component}{id}: it is in slot {slot}{worker}{process}")
+}
+
+/// What the process of a slot does, in words.
+fn process(report: &v1::SlotReport) -> String {
+    let state = match report.state() {
+        v1::SlotState::Running => "its process runs",
+        v1::SlotState::Starting => "its process is being started",
+        v1::SlotState::Stopping => "its process ends",
+        v1::SlotState::Waiting | v1::SlotState::Exited => "its process isn't there",
+        v1::SlotState::Kept => "a process of an earlier life of the cluster is there",
+        v1::SlotState::Unspecified => "its process does what this release doesn't know",
+    };
+    if report.text.is_empty() { state.to_owned() } else { format!("{state}: {}", report.text.replace('\n', " | ")) }
 }

@@ -7,6 +7,8 @@ mod blob;
 mod moment;
 mod names;
 mod numbers;
+mod placement;
+mod refusal;
 mod request;
 mod role;
 mod slot;
@@ -15,9 +17,11 @@ pub use blob::{BlobId, NotABlobId};
 pub use moment::Utc;
 pub use names::{IllegalName, MasterName, TopologyName, UserName, WorkerName};
 pub use numbers::{
-    AssignmentVersion, ClusterId, Epoch, FeatureLevel, RaftId, Revision, SlotIncarnation, Term, TopologyVersion,
-    UnixMillis, WorkerIncarnation,
+    AssignmentVersion, ClusterId, Epoch, FeatureLevel, NotAClusterId, RaftId, Revision, SlotIncarnation, Term,
+    TopologyVersion, UnixMillis, WorkerIncarnation,
 };
+pub use placement::{Peer, Placement};
+pub use refusal::Refusal;
 pub use request::{NotARequestId, RequestId};
 pub use role::{NotARole, Role};
 pub use slot::{ExecutorId, SlotId};
