@@ -27,8 +27,8 @@ mod services;
 pub mod tokens;
 
 pub use env::{BoxFuture, Bytes, Clock, Connection, Disks, Env, Incoming, Network, Random};
-use squall_daemon::{certs, http};
 pub use error::NodeError;
 pub use node::{Node, Secured, run};
 #[cfg(feature = "simulation")]
 pub use planted::Planted;
+use squall_daemon::{certs, http};

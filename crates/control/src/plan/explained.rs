@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use squall_types::cluster::{ExecutorId, SlotId, TopologyName};
 
-use super::tests::{history, world};
+use super::tests::{World, history, world};
 use super::*;
 
 /// Executors of all topologies.
@@ -27,6 +27,125 @@ fn nobody_and_nothing_are_not_explained() {
     assert!(explain(&world.input, &name, stray).is_none());
     let explained = explain(&world.input, &name, executor).unwrap();
     assert_eq!((explained.at, explained.nowhere, explained.candidates.len()), (None, None, 1));
+}
+
+/// What is explained of an executor of `a`, by its place among them.
+fn of_a(world: &World, which: usize) -> Explanation {
+    let (name, executor) =
+        everyone(&world.input).into_iter().filter(|(name, _)| name.as_str() == "a").nth(which).unwrap();
+    explain(&world.input, &name, executor).unwrap()
+}
+
+/// Three workers with `a` on all of them.
+fn spread() -> World {
+    let mut world = world().workers(3, 2).topology("a", &[("spout", 3), ("bolt", 3)]);
+    world.adopt(&plan(&world.input));
+    world
+}
+
+fn drawbacks(explained: &Explanation) -> Vec<Drawback> {
+    explained.candidates.iter().filter_map(|it| it.behind).collect()
+}
+
+#[test]
+fn a_place_that_is_as_good_as_any_is_kept_and_the_others_say_what_they_lack() {
+    let world = spread();
+    let explained = of_a(&world, 0);
+    assert_eq!(explained.candidates[0].slot, explained.at.clone().unwrap());
+    assert_eq!(drawbacks(&explained), [Drawback::Share, Drawback::Share]);
+    assert!(explained.refused.is_empty() && explained.leaves.is_none());
+    let neighbours = of_a(&world, 3);
+    assert_eq!(neighbours.candidates[0].slot, neighbours.at.clone().unwrap());
+    assert_eq!(neighbours.candidates.len(), 3);
+}
+
+#[test]
+fn quarantine_and_load_decide_against_a_worker() {
+    let mut world = spread();
+    world.stand("w0", Standing::Quarantined);
+    let last = |world: &World, which| of_a(world, which).candidates.last().cloned().unwrap();
+    let quarantined = last(&world, 0);
+    assert_eq!((quarantined.slot.worker.as_str(), quarantined.behind), ("w0", Some(Drawback::Quarantined)));
+    world.stand("w0", Standing::Open);
+    world.input.workers.get_mut(&"w1".parse().unwrap()).unwrap().cpu_percent = 25;
+    let overloaded = last(&world, 0);
+    assert_eq!((overloaded.slot.worker.as_str(), overloaded.behind), ("w1", Some(Drawback::Overloaded)));
+}
+
+#[test]
+fn each_obstacle_is_named_in_the_order_in_which_it_is_looked_for() {
+    let mut world = spread().topology("b", &[("spout", 1)]);
+    let kept_off = |world: &World| of_a(world, 0).refused.into_iter().map(|it| it.why).collect::<Vec<_>>();
+    world.edit("b", |it| it.options.anti_affinity = ["a".parse().unwrap()].into());
+    world = world.workers(1, 1);
+    world.adopt(&plan(&world.input));
+    assert_eq!(kept_off(&world), [KeptOff::AntiAffinity("b".parse().unwrap())]);
+    world.edit("a", |it| it.components[0].tags = ["gpu".to_owned()].into());
+    assert_eq!(kept_off(&world), vec![KeptOff::Tags(vec!["gpu".to_owned()]); 4]);
+    world.input.workers.values_mut().for_each(|worker| worker.standing = Standing::CutOff);
+    assert_eq!(kept_off(&world), vec![KeptOff::Standing(Standing::CutOff); 4]);
+}
+
+#[test]
+fn limits_and_ceilings_are_named_with_their_numbers() {
+    let mut world = spread().workers(1, 1);
+    world.edit("a", |it| it.options.max_slots = 3);
+    assert_eq!(of_a(&world, 0).refused[0].why, KeptOff::Ceiling { max_slots: 3 });
+    world.edit("a", |it| (it.options.max_slots, it.options.hard_memory) = (0, true));
+    world.edit("a", |it| it.components[0].needs.memory_mib = 9_000);
+    let explained = of_a(&world, 0);
+    assert!(explained.candidates.is_empty());
+    assert_eq!(explained.nowhere, Some(crate::Unplaced::NoMemory { needed_mib: 9_000, most_mib: 8_192 }));
+    let left: Vec<_> = explained.refused.iter().map(|it| it.why.clone()).collect();
+    assert!(left.contains(&KeptOff::Memory { needed_mib: 9_000, left_mib: 8_192 }), "{left:?}");
+    world.edit("a", |it| {
+        (it.options.hard_memory, it.options.hard_cpu) = (false, true);
+        it.components[0].needs.cpu_percent = 900;
+    });
+    assert!(of_a(&world, 0).refused.iter().all(|it| matches!(it.why, KeptOff::Cpu { needed_percent: 900, .. })));
+}
+
+#[test]
+fn what_is_said_of_places_can_be_read() {
+    let against = Against { here: 2, best: 1 };
+    for (drawback, words) in [
+        (Drawback::Quarantined, "its worker is quarantined"),
+        (Drawback::Overloaded, "its worker would have to give more than it has"),
+        (Drawback::Share, "it has its even share of the component already"),
+        (Drawback::Neighbours, "fewer of those that it takes rows from are in it"),
+        (Drawback::Component(against), "it has 2 of the component, the best has 1"),
+        (Drawback::Topology(against), "it has 2 executors of the topology, the best has 1"),
+        (Drawback::Zone(against), "the topology has 2 slots in its zone, and 1 in that of the best"),
+        (Drawback::Load(Against { here: 625, best: 40 }), "its worker would be 62.5 % full, that of the best 4.0 %"),
+        (Drawback::Name, "as good as the best; a hash of the names decides between equals"),
+    ] {
+        assert_eq!(drawback.to_string(), words);
+    }
+    for (why, words) in [
+        (KeptOff::Standing(Standing::Dead), "is dead"),
+        (KeptOff::Tags(vec!["gpu".to_owned(), "ssd".to_owned()]), "isn't tagged gpu, ssd"),
+        (KeptOff::NoFreeSlot { slots: 0 }, "has no slots"),
+        (
+            KeptOff::Cpu { needed_percent: 50, left_percent: 9 },
+            "has 9 % of a core left, 50 % are needed, and it is a limit there",
+        ),
+    ] {
+        assert_eq!(why.to_string(), words);
+    }
+}
+
+#[test]
+fn what_leaves_and_what_waits_is_said_as_it_is() {
+    let mut world = spread();
+    let at = of_a(&world, 0).at.unwrap().worker;
+    world.stand(at.as_str(), Standing::Dead);
+    assert!(of_a(&world, 0).verdict().ends_with(&format!("with the next plan: {at} is dead")));
+    world.input.workers.values_mut().for_each(|worker| worker.standing = Standing::Draining);
+    assert!(of_a(&world, 0).verdict().contains(" for now, though "), "{}", of_a(&world, 0));
+    world.edit("a", |it| it.current = None);
+    assert!(of_a(&world, 0).verdict().starts_with("it has no place: no worker may take work"));
+    world.input.workers.values_mut().for_each(|worker| worker.standing = Standing::Open);
+    assert_eq!(of_a(&world, 0).verdict(), "it has no place yet, and gets one with the next plan");
 }
 
 proptest! {

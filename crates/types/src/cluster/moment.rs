@@ -50,4 +50,18 @@ mod tests {
         }
         assert!(UnixMillis::new(u64::MAX).utc().to_string().ends_with('Z'));
     }
+
+    #[test]
+    fn a_day_later_is_the_next_day_and_times_sort_as_their_texts() {
+        let day = 86_400_000;
+        let mut before = UnixMillis::new(0).utc().to_string();
+        for number in 1..40_000 {
+            let now = UnixMillis::new(number * day).utc().to_string();
+            assert!(now > before && now.ends_with("T00:00:00.000Z"), "{before} {now}");
+            let (month, of_month) = (now[5..7].parse::<u8>().unwrap(), now[8..10].parse::<u8>().unwrap());
+            assert!((1..=12).contains(&month) && (1..=31).contains(&of_month), "{now}");
+            assert!(of_month == 1 || before[..8] == now[..8], "{before} {now}");
+            before = now;
+        }
+    }
 }
