@@ -15,6 +15,7 @@ mod harness;
 mod idle;
 mod latency;
 mod line;
+mod masters;
 mod memory;
 mod meter;
 mod null;

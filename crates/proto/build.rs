@@ -15,7 +15,7 @@ const MASTERS: [&str; 7] = [
 ];
 
 /// What slots answer.
-const SLOTS: [&str; 1] = ["squall/internal/v1/tuples.proto"];
+const SLOTS: [&str; 2] = ["squall/internal/v1/slot.proto", "squall/internal/v1/tuples.proto"];
 
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script by the environment where to write")]
 fn main() -> Result<(), Box<dyn Error>> {

@@ -5,6 +5,7 @@
 //! checks it.
 
 mod failure;
+pub mod slot;
 
 #[allow(missing_docs, reason = "generated; the protos have the comments")]
 #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]

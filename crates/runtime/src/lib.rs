@@ -14,6 +14,8 @@
 mod api;
 mod clock;
 pub mod harness;
+#[cfg(unix)]
+pub mod host;
 pub mod inbox;
 mod lane;
 pub mod metrics;

@@ -37,6 +37,10 @@ impl Formation for FormationService {
             Leader::Nobody => String::new(),
         });
         let knows_you = status.as_ref().zip(asker).is_some_and(|(status, asker)| status.members.get(asker).is_some());
+        let member_there = status.as_ref().and_then(|status| {
+            let there = |(member, _): &(&squall_raft::Member, _)| member.address == request.get_ref().address;
+            status.members.iter().find(there).map(|(member, _)| member.name.to_string())
+        });
         Ok(Response::new(internal::Identity {
             name: self.me.name.to_string(),
             address: self.me.address.clone(),
@@ -47,6 +51,7 @@ impl Formation for FormationService {
             feature_level: self.supported.get().get(),
             knows_you,
             listed: self.me.listed.clone(),
+            member_there: member_there.unwrap_or_default(),
         }))
     }
 

@@ -1,6 +1,9 @@
 //! The disk of production: one redb file, one transaction a batch.
 
+use std::cell::Cell;
+use std::panic::UnwindSafe;
 use std::path::Path;
+use std::sync::Once;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 use squall_types::cluster::MasterName;
@@ -28,9 +31,8 @@ impl RedbDisk {
     pub fn open(path: &Path, name: &MasterName) -> Result<(Self, Contents), StorageError> {
         refuse_what_redb_panics_at(path)?;
         // The database panics at some damage. What it had opened is dropped with it, and nothing was written.
-        let opened = std::panic::catch_unwind(|| Self::open_and_read(path));
-        let (disk, contents) =
-            opened.unwrap_or(Err(StorageError::Damaged { what: "the log's file", flaw: Flaw::Database }))?;
+        let (disk, contents) = without_panic(|| Self::open_and_read(path))
+            .unwrap_or(Err(StorageError::Damaged { what: "the log's file", flaw: Flaw::Database }))?;
         if let Some(found) = contents.identity.as_ref().map(|identity| &identity.name).filter(|found| *found != name) {
             return Err(StorageError::OtherMaster { found: found.clone(), expected: name.clone() });
         }
@@ -86,9 +88,8 @@ impl RedbDisk {
 
 impl Disk for RedbDisk {
     fn write(&mut self, batch: &Batch) -> Result<(), StorageError> {
-        let mut transaction = self.database.begin_write().map_err(StorageError::of_redb)?;
-        // Without it the whole file is read again after a crash.
-        transaction.set_quick_repair(true);
+        // One fsync each: quick repair, which takes two, would spare a start after a crash the milliseconds in which the file is read whole.
+        let transaction = self.database.begin_write().map_err(StorageError::of_redb)?;
         {
             let mut meta = transaction.open_table(META).map_err(StorageError::of_redb)?;
             put(&mut meta, IDENTITY, batch.identity.as_ref())?;
@@ -111,6 +112,28 @@ impl Disk for RedbDisk {
         }
         transaction.commit().map_err(StorageError::of_redb)
     }
+}
+
+thread_local! {
+    /// Whether a panic on this thread is an answer, which nobody has to be shown.
+    static EXPECTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What the work came to; none, if it panicked. Other threads' panics are shown as ever.
+fn without_panic<T>(work: impl FnOnce() -> T + UnwindSafe) -> Option<T> {
+    static HOOKED: Once = Once::new();
+    HOOKED.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !EXPECTED.get() {
+                before(panic);
+            }
+        }));
+    });
+    EXPECTED.set(true);
+    let done = std::panic::catch_unwind(work);
+    EXPECTED.set(false);
+    done.ok()
 }
 
 /// The first bytes of a redb file that is whole.

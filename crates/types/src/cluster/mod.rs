@@ -4,6 +4,7 @@
 //! [`AssignmentVersion`] (one chain a topology) and [`SlotIncarnation`] (a counter that a worker's daemon keeps).
 
 mod blob;
+mod moment;
 mod names;
 mod numbers;
 mod placement;
@@ -13,10 +14,11 @@ mod role;
 mod slot;
 
 pub use blob::{BlobId, NotABlobId};
+pub use moment::Utc;
 pub use names::{IllegalName, MasterName, TopologyName, UserName, WorkerName};
 pub use numbers::{
-    AssignmentVersion, ClusterId, Epoch, FeatureLevel, RaftId, Revision, SlotIncarnation, Term, TopologyVersion,
-    UnixMillis, WorkerIncarnation,
+    AssignmentVersion, ClusterId, Epoch, FeatureLevel, NotAClusterId, RaftId, Revision, SlotIncarnation, Term,
+    TopologyVersion, UnixMillis, WorkerIncarnation,
 };
 pub use placement::{Peer, Placement};
 pub use refusal::Refusal;
