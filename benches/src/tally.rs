@@ -32,6 +32,11 @@ impl Tally {
         self.0.sent.fetch_add(count, Relaxed);
     }
 
+    /// Whether a spout has said what it sent.
+    pub fn has_sent(&self) -> bool {
+        self.0.sent.load(Relaxed) > 0
+    }
+
     /// A last bolt has taken so many, in all.
     pub fn taken(&self, count: u64) {
         self.0.taken.fetch_add(count, Relaxed);

@@ -5,7 +5,7 @@
 //! is larger than those of all its streams together, so it never holds anybody up.
 //!
 //! Invariants:
-//! - memory is bounded at both ends: a sender queues [`ROOM`](queue::ROOM) and what HTTP/2 has in hand, a receiver a stream's window and a frame;
+//! - memory is bounded at both ends: a sender queues 128 KiB and what HTTP/2 has in hand, a receiver a stream's window and a frame;
 //! - a frame is written once, where it is sent from, and copied once, where it arrives;
 //! - what a peer sends ends its own stream or connection at the worst;
 //! - each task belongs to the [`GrpcTransport`] or to [`serve`], and ends with its connection.
@@ -26,7 +26,7 @@ mod tests;
 
 pub use client::GrpcTransport;
 pub use security::{Belongs, Security, Tls};
-pub use serve::{bind, serve};
+pub use serve::serve;
 pub use service::services;
 pub use settings::Settings;
 

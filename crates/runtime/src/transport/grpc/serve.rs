@@ -1,7 +1,5 @@
 //! The end that is called: a slot's port.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,14 +41,6 @@ where
     fn execute(&self, task: F) {
         self.0.spawn(task);
     }
-}
-
-/// Listens where a slot is to be reached.
-///
-/// # Errors
-/// If that can't be done.
-pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await
 }
 
 /// Serves until `stop` is there; what is under way then is cut off. Belongs on a runtime that user code can't hold up.

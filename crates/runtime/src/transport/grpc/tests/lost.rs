@@ -23,7 +23,8 @@ async fn a_line_gone_silent_is_lost_at_both_ends_within_the_keepalive() {
     line.silence();
     let silent = Instant::now();
     soon(connection.lost()).await;
-    assert!(silent.elapsed() >= QUICK.patience, "nobody is given up without being asked");
+    // A question may have been under way already.
+    assert!(silent.elapsed() >= QUICK.patience / 2, "nobody is given up without being asked");
     assert_eq!(soon(lane.send(Outgoing::Rows(&rows(1, 1)))).await, Err(Lost));
     assert!(soon(connection.open(LANES[1])).await.is_err());
     // In any order.
