@@ -222,8 +222,13 @@ mod tests {
             user: UserSnapshot::default(),
         };
         assert_eq!(errors(&component), None);
-        component.total.errors =
-            Errors { failures: 1_234, panics: 1, outside: 0, last: Some("left: 1\nright: 2".to_owned()), backtrace: None };
+        component.total.errors = Errors {
+            failures: 1_234,
+            panics: 1,
+            outside: 0,
+            last: Some("left: 1\nright: 2".to_owned()),
+            backtrace: None,
+        };
         assert_eq!(errors(&component).unwrap(), "work: 1,234 failures, 1 panics, the last: left: 1 right: 2\n");
         component.total.errors.backtrace = Some("0: work\n  at work.rs:7".to_owned());
         assert!(errors(&component).unwrap().ends_with("right: 2\n    0: work\n      at work.rs:7\n"));
