@@ -6,7 +6,9 @@ use squall::Delivery::{self, AtLeastOnce, AtMostOnce};
 use crate::error::Error;
 use crate::harness::Figures;
 use crate::plans::{self, Size};
-use crate::{allocations, awaiting, derive, idle, latency, line, masters, memory, null, rare, words};
+use crate::{
+    allocations, awaiting, carriage, derive, frames, idle, latency, line, masters, memory, null, rare, remote, words,
+};
 
 /// A bench: how it is called, what it is compared with, and what is asked of its figures.
 pub struct Bench {
@@ -70,6 +72,7 @@ pub fn benches() -> Vec<Bench> {
     benches.push(allocations());
     benches.extend([AtMostOnce, AtLeastOnce].map(memory));
     benches.extend(others());
+    benches.extend(between_slots());
     benches.push(plan(Size { workers: 100, topologies: 10, executors: 500 }, 20.0, 5.0));
     benches.push(plan(Size { workers: 5_000, topologies: 100, executors: 1_000 }, 2_000.0, 500.0));
     benches.extend(masters());
@@ -176,6 +179,31 @@ fn others() -> [Bench; 4] {
             .higher("kcalls_s", "K calls/s", json!({ "ratio_min": 0.6 }), json!({ "ratio_min": 0.85 }))
             .told("cpu_s_per_m", "CPU-s/M calls")
             .told("cores", "cores"),
+    ]
+}
+
+fn between_slots() -> [Bench; 5] {
+    let remote = |delivery| {
+        Bench::new(format!("remote-{}", mode(delivery)), 6.0, move |seconds| remote::run(delivery, seconds))
+            .higher("mrows_s", "M rows/s", json!({ "min": 5.0 }), json!({ "min": 10.0 }))
+            .higher("payload_mb_s", "MB/s", json!({ "ratio_min": 0.5 }), json!({ "ratio_min": 0.8 }))
+            .told("cpu_s_per_m", "CPU-s/M rows")
+    };
+    [
+        remote(AtMostOnce),
+        remote(AtLeastOnce),
+        Bench::new("frames", 3.0, frames::run)
+            .lower("write_ns", "ns/row", json!({ "max": 30.0 }), json!({ "max": 15.0 }))
+            .lower("read_ns", "ns/row", json!({ "max": 150.0 }), json!({ "max": 73.0 }))
+            .told("bytes", "bytes/row"),
+        Bench::new("carriage", 6.0, carriage::run)
+            .higher("mrows_s", "M rows/s", json!({ "min": 5.0 }), json!({ "min": 10.0 }))
+            .higher("payload_mb_s", "MB/s", json!({ "ratio_min": 0.5 }), json!({ "ratio_min": 0.8 }))
+            .told("cpu_s_per_m", "CPU-s/M rows")
+            .told("cpu_s_per_gb", "CPU-s/GB"),
+        Bench::new("carriage-packed", 3.0, carriage::run_packed)
+            .higher("mrows_s", "M rows/s", json!({ "min": 1.0 }), Value::Null)
+            .told("cpu_s_per_m", "CPU-s/M rows"),
     ]
 }
 

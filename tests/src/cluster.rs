@@ -40,9 +40,17 @@ impl Cluster {
     /// # Panics
     /// If they don't.
     pub async fn start(masters: usize) -> Self {
+        Self::start_with(binary::squall(), masters).await
+    }
+
+    /// The same of this program.
+    ///
+    /// # Panics
+    /// If they don't form a cluster.
+    pub async fn start_with(binary: PathBuf, masters: usize) -> Self {
         let network = Network::new(masters).await.expect("loopback has free ports");
         let dir = tempfile::tempdir().expect("there is room for a folder");
-        Self::form(binary::squall(), network, dir, masters).await
+        Self::form(binary, network, dir, masters).await
     }
 
     /// The same of this program, with nothing between them and their data in this folder: to be measured.

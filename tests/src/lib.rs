@@ -15,6 +15,7 @@ mod network;
 mod rng;
 mod sockets;
 mod until;
+pub mod whole;
 pub mod workload;
 
 pub use binary::squall;

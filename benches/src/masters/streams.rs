@@ -151,6 +151,7 @@ impl Worker {
             state: SlotState::Running.into(),
             address: format!("worker-{:04}:{}", self.number, 7_600 + slot.number),
             text: String::new(),
+            ..SlotReport::default()
         }
     }
 }

@@ -5,6 +5,7 @@
 mod client;
 mod demo;
 mod error;
+mod file;
 mod output;
 mod verbs;
 
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     let Cli { settings, verb } = Cli::parse();
     match verbs::run(verb, &settings) {
         Ok(code) => code,
-        Err(error) => report(&error, settings.output),
+        Err(error) => report(&error, verbs::settings(&settings).map_or(settings.output, |known| Some(known.output))),
     }
 }
 

@@ -60,10 +60,15 @@ impl EventLog {
         }
     }
 
+    /// The first revision from which on all events are kept.
+    pub(crate) fn oldest(&self) -> Revision {
+        self.dropped.next()
+    }
+
     /// The events from a revision on, oldest first.
     pub(crate) fn since(&self, from: Revision) -> Result<impl Iterator<Item = &Event>, Compacted> {
         if from <= self.dropped && self.dropped > Revision::ZERO {
-            return Err(Compacted { from, oldest: self.dropped.next() });
+            return Err(Compacted { from, oldest: self.oldest() });
         }
         let start = self.events.partition_point(|event| event.revision < from);
         Ok(self.events.range(start..))

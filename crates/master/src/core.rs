@@ -15,7 +15,7 @@ use crate::fault::{Answer, Fault};
 use crate::leading::Leading;
 use crate::machine::Shared;
 use crate::metrics::Metrics;
-use crate::peers::Peers;
+use squall_daemon::{Peers, Prober};
 
 /// Which master this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub(crate) struct Core {
     /// There while this master leads.
     pub leading: watch::Receiver<Option<Arc<Leading>>>,
     pub peers: Peers,
+    /// Sees whether workers and their slots are there.
+    pub prober: Prober,
     pub blobs: BlobStore,
     pub metrics: Metrics,
 }

@@ -104,7 +104,7 @@ impl At {
         assert!(!self.cluster.why(why).await.unwrap().into_inner().executors.is_empty());
         let status = self.cluster.status(v1::StatusRequest {}).await.unwrap().into_inner();
         assert_eq!((status.masters, status.masters_alive, status.stale), (3, 3, false));
-        let request = v1::WatchRequest { from_revision: 1, subjects: vec![format!("topology {name}")] };
+        let request = v1::WatchRequest { from_revision: 1, subjects: vec![format!("topology {name}")], ..v1::WatchRequest::default() };
         let mut events = self.cluster.watch(request).await.unwrap().into_inner();
         assert_eq!(events.message().await.unwrap().unwrap().kind, "topology-submitted");
     }

@@ -11,7 +11,7 @@ use tonic::{Status, Streaming};
 use crate::support::submit;
 
 async fn events(master: Channel, from_revision: u64) -> Result<Streaming<Event>, Status> {
-    let request = WatchRequest { from_revision, subjects: Vec::new() };
+    let request = WatchRequest { from_revision, subjects: Vec::new(), ..WatchRequest::default() };
     Ok(ClusterClient::new(master).watch(request).await?.into_inner())
 }
 

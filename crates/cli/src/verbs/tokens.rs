@@ -16,9 +16,10 @@ use crate::error::CliError;
 use crate::output::{Table, View, role, utc};
 
 /// What is done about tokens.
-#[derive(clap::Subcommand)]
+#[derive(Default, clap::Subcommand)]
 pub enum TokensVerb {
     /// All tokens; their secrets are nowhere
+    #[default]
     List,
     /// Make a token; its secret is shown this once, on stdout
     Create {

@@ -115,10 +115,13 @@ impl BlobError {
     /// Whether the same may work when tried again.
     pub const fn retry(&self) -> Retry {
         match self {
-            Self::NoRoom(..) | Self::Length { .. } | Self::TooLarge { .. } | Self::Disk(_) | Self::Offset { .. } => {
-                Retry::No
-            }
-            Self::Mismatch { .. } | Self::Damaged(_) | Self::Busy(_) | Self::Missing(_) => Retry::Later,
+            Self::NoRoom(..)
+            | Self::Mismatch { .. }
+            | Self::Length { .. }
+            | Self::TooLarge { .. }
+            | Self::Disk(_)
+            | Self::Offset { .. } => Retry::No,
+            Self::Damaged(_) | Self::Busy(_) | Self::Missing(_) => Retry::Later,
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::core::{Decision, Formation, Identity, Seed};
 use super::{Myself, wire};
 use crate::http::Readiness;
-use crate::peers::Peers;
+use squall_daemon::Peers;
 
 /// How often all are asked.
 const ROUND: Duration = Duration::from_millis(200);

@@ -29,7 +29,7 @@ pub(crate) fn identity(answer: internal::Identity) -> Result<Identity, Nonsense>
     })
 }
 
-pub(super) fn seed(request: &internal::SeedRequest) -> Result<Seed, Nonsense> {
+pub(crate) fn seed(request: &internal::SeedRequest) -> Result<Seed, Nonsense> {
     if request.members.len() > MOST {
         return Err(Nonsense("list"));
     }

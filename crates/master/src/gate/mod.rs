@@ -224,4 +224,11 @@ mod tests {
             assert_eq!(timeout(text), wanted, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_deadline_panics_its_reader(text in "\\PC{0,10}|[0-9]{0,9}[HMSmun]") {
+            let _ = timeout(&text);
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 mod gauges;
 mod life;
+#[cfg(feature = "simulation")]
+mod look;
 mod monitoring;
 mod run;
 mod serve;
@@ -18,7 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::bootstrap::{FormationService, Myself};
-use crate::certs::{Client, Server};
+use crate::certs::{Client, Material, Server, TimeProvider};
 use crate::config::MasterConfig;
 use crate::core::{Core, Leader};
 use crate::env::Env;
@@ -27,9 +29,9 @@ use crate::gate::{Gate, Limits, Security};
 use crate::http::Readiness;
 use crate::leading::Settings;
 use crate::metrics::Metrics;
-use crate::peers::Peers;
 use life::Life;
 pub use run::run;
+use squall_daemon::{Peers, Prober};
 
 /// How long a master may take to hand over and end.
 const FAREWELL: Duration = Duration::from_millis(1_500);
@@ -50,18 +52,24 @@ pub struct Node {
 pub struct Secured {
     server: Server,
     client: Client,
+    probes: Client,
     tls: bool,
 }
 
 impl Secured {
     /// Not at all.
     pub const fn plain() -> Self {
-        Self { server: Server::plain(), client: Client::plain(), tls: false }
+        Self { server: Server::plain(), client: Client::plain(), probes: Client::plain(), tls: false }
     }
 
     /// By certificates.
-    pub const fn tls(server: Server, client: Client) -> Self {
-        Self { server, client, tls: true }
+    pub fn tls(material: &Material, time: &Arc<dyn TimeProvider>) -> Self {
+        Self {
+            server: Server::with_certificate(material, time.clone()),
+            client: Client::with_certificate(material, time.clone()),
+            probes: Client::for_probes(material, time.clone()),
+            tls: true,
+        }
     }
 }
 
@@ -74,7 +82,7 @@ impl Node {
         let listening = env.network.bind(config.listen).await;
         let (address, incoming) =
             listening.map_err(|source| NodeError::Listen { address: config.listen, source: Arc::new(source) })?;
-        let blobs = life::blobs(&config).await?;
+        let blobs = life::blobs(&config, &env).await?;
         let name = config.called(address);
         let store = store::Store::open(&config, &name, &env)?;
         let me = Arc::new(myself(&config, address, &name, store.id()));
@@ -111,6 +119,7 @@ impl Node {
             me,
             store,
             peers: Peers::new(env.network.clone(), secured.client),
+            prober: Prober::new(&env.network, secured.probes),
             env,
             blobs,
             metrics,

@@ -28,6 +28,15 @@ const CHASE: Duration = Duration::from_millis(500);
 const SWEEP: Duration = Duration::from_secs(60);
 const KEPT: Duration = Duration::from_secs(3_600);
 
+/// How long a package is that the cluster has. It is kept for longer then: who brings it again is about to refer to it. One that is on no
+/// master's disk any more has to be brought.
+pub(super) async fn known(core: &Arc<Core>, id: BlobId) -> Answer<Option<u64>> {
+    let size = core.read().blobs().get(&id).filter(|blob| !blob.held_by.is_empty()).map(|blob| blob.size);
+    let Some(size) = size else { return Ok(None) };
+    let command = Command::StoreBlob { id, size, held_by: BTreeSet::new() };
+    core.decide(core.own(), command).await.map(|_| Some(size))
+}
+
 /// Brings a package that is here onto a majority's disks, and into the index.
 pub(super) async fn spread(core: &Arc<Core>, id: BlobId, size: u64) -> Answer<()> {
     let (others, voters) = {

@@ -162,7 +162,7 @@ async fn a_master_that_lost_its_disk_waits_and_is_replaced() {
     three.start(lost).await;
     let mut readiness = three.get(lost).node.readiness();
     let names_the_way =
-        |it: &squall_master::http::Readiness| format!("{it:?}").contains(&format!("squall masters replace m{lost}"));
+        |it: &squall_daemon::http::Readiness| format!("{it:?}").contains(&format!("squall masters replace m{lost}"));
     tokio::time::timeout(std::time::Duration::from_secs(20), readiness.wait_for(names_the_way))
         .await
         .unwrap_or_else(|_| panic!("{:?}", three.get(lost).node.readiness().borrow().clone()))

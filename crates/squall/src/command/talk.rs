@@ -170,8 +170,7 @@ pub fn say(text: &str) {
 }
 
 /// An error with its causes, and what to do next.
-
-fn report(code: Code, error: &dyn std::error::Error, next: &str) -> String {
+pub fn report(code: Code, error: &dyn std::error::Error, next: &str) -> String {
     let mut text = format!("error[{code}]: {error}\n");
     let mut cause = error.source();
     while let Some(error) = cause {
