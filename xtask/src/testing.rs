@@ -16,8 +16,11 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 /// Runs `cargo test`, then each example, and closes with what ran.
 pub fn run() -> Result<(), Error> {
     let mut tally = Tally::default();
-    Cmd::cargo(&["test", "--workspace", "--locked"]).tee(|line| tally.see(line))?;
     let metadata = Metadata::read()?;
+    // Built for the tests of the crate that it is in, before any test runs: tests of processes need build no other.
+    let squall = metadata.target_directory.join("debug/squall").with_extension(std::env::consts::EXE_EXTENSION);
+    let tests = Cmd::cargo(&["test", "--workspace", "--locked"]).env("SQUALL_BINARY_UNDER_TEST", squall);
+    tests.tee(|line| tally.see(line))?;
     let examples = metadata.examples(SDK);
     if !examples.is_empty() {
         Cmd::cargo(&["build", "--quiet", "--workspace", "--locked", "--examples"]).run()?;
