@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use squall_master::NodeError;
 use squall_master::certs::{CertError, MaterialError, TlsFault};
 use squall_master::config::ConfigErrors;
+use squall_master::offline::OfflineError;
 use squall_proto::Failure;
 use squall_types::{Code, codes};
 
@@ -60,6 +61,9 @@ pub enum CliError {
     /// A master doesn't start, or failed.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// A cluster's next life isn't begun.
+    #[error(transparent)]
+    Offline(#[from] OfflineError),
     /// A master said no.
     #[error("{}", .0.cause)]
     Refused(Failure),
@@ -194,6 +198,7 @@ impl CliError {
             },
             Self::Demo(_)
             | Self::Node(_)
+            | Self::Offline(_)
             | Self::Material(_)
             | Self::Cert(_)
             | Self::NotDescribed { .. }
@@ -220,6 +225,7 @@ impl CliError {
         match self {
             Self::Demo(error) => error.code(),
             Self::Node(error) => error.code(),
+            Self::Offline(error) => error.code(),
             Self::Config(errors) => {
                 errors.iter().next().map_or(codes::CONFIG_BROKEN, squall_master::config::ConfigError::code)
             }
@@ -245,6 +251,7 @@ impl CliError {
         match self {
             Self::Demo(error) => format!("`squall explain {}` says more", error.code()),
             Self::Node(error) => error.next_step(),
+            Self::Offline(error) => error.next_step(),
             Self::Config(errors) => {
                 errors.iter().next().map(squall_master::config::ConfigError::next_step).unwrap_or_default()
             }

@@ -38,7 +38,7 @@ pub use refusal::{BlobUse, LevelBlocker, Limit, Misfit, Refusal};
 pub use requests::WINDOW;
 pub use shape::Shape;
 pub use state::{
-    Admin, Blob, Counts, Deployed, Member, Outcome, Quarantine, Reply, Seat, Seed, State, UNUSED_BLOBS_KEPT,
+    Admin, Birth, Blob, Counts, Deployed, Member, Outcome, Quarantine, Reply, Seat, Seed, State, UNUSED_BLOBS_KEPT,
     VERSIONS_KEPT, Version, Worker,
 };
 pub use token::{NotATokenId, Token, TokenId};

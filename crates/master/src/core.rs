@@ -4,6 +4,7 @@ use std::sync::{Arc, RwLockReadGuard};
 
 use bytes::Bytes;
 use squall_control::{Command, Envelope, Line, Outcome, State};
+use squall_proto::internal::IdentifyRequest;
 use squall_raft::{ProposeError, Raft, ReadError};
 use squall_types::cluster::{ClusterId, MasterName, RaftId, RequestId, Revision, UserName};
 use squall_types::codes;
@@ -25,6 +26,13 @@ pub(crate) struct Me {
     /// Where the others reach it.
     pub address: String,
     pub cluster: ClusterId,
+}
+
+impl Me {
+    /// Asks another master who it is.
+    pub(crate) fn asks(&self) -> IdentifyRequest {
+        IdentifyRequest { address: self.address.clone(), raft_id: self.id.get(), name: self.name.to_string() }
+    }
 }
 
 /// Where the leader is.

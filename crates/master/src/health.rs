@@ -4,7 +4,7 @@ use squall_control::plan::Standing;
 use squall_control::{Admin, State};
 use squall_proto::v1;
 use squall_raft::{Health as HostHealth, Role, Status};
-use squall_types::cluster::RaftId;
+use squall_types::cluster::{RaftId, TopologyName, TopologyVersion};
 use squall_types::{Code, codes};
 
 use crate::core::Me;
@@ -88,6 +88,7 @@ impl Known<'_> {
         let mut concerns = self.of_masters();
         concerns.extend(self.of_workers());
         concerns.extend(self.of_executors());
+        concerns.extend(self.of_lost_blobs());
         concerns.extend(self.of_blobs());
         concerns.extend(self.of_plans());
         concerns.sort_by_key(|concern| std::cmp::Reverse(concern.health));
@@ -108,10 +109,12 @@ impl Known<'_> {
 
     fn of_masters(&self) -> Vec<v1::Concern> {
         let mut concerns = Vec::new();
-        if self.stale || self.raft.leader.is_none() {
+        if self.raft.role == Role::Removed {
+            concerns.push(self.of_one_that_was_removed());
+        } else if self.stale || self.raft.leader.is_none() {
             let cause = "the masters have no leader: nothing can be changed, and no work is moved; what runs goes on";
-            let next_step = "start the masters that are down, and see that they reach each other; if a majority is lost for good: \
-                             docs/operations.md";
+            let next_step = "start the masters that are down, and see that they reach each other; if a majority is lost for good, stop \
+                             this one, and: squall masters recover (docs/operations.md)";
             concerns.push(red("cluster".to_owned(), codes::NO_QUORUM, cause, next_step));
         }
         if let HostHealth::Stopped(reason) = &self.raft.health {
@@ -148,6 +151,16 @@ impl Known<'_> {
             }
         }
         concerns
+    }
+
+    fn of_one_that_was_removed(&self) -> v1::Concern {
+        let Me { name, address, .. } = self.me;
+        let cause =
+            "it is no member of its cluster any more: it was taken out, or the cluster began a new life without it";
+        let next_step = format!(
+            "stop it; to have it back: empty its data directory, start it, and where the others are: squall masters add {address}"
+        );
+        red(format!("master {name}"), codes::MASTER_REMOVED, cause, next_step)
     }
 
     fn of_workers(&self) -> Vec<v1::Concern> {
@@ -193,10 +206,23 @@ impl Known<'_> {
         concerns
     }
 
+    /// Packages that no master has: as after a restore, for backups have none.
+    fn of_lost_blobs(&self) -> Vec<v1::Concern> {
+        let lost = self.state.blobs().iter().filter(|(_, blob)| blob.held_by.is_empty());
+        let needed = lost.filter_map(|(id, blob)| Some((id, blob.used_by.first()?)));
+        let concern = |(id, (name, version)): (&squall_types::cluster::BlobId, &(TopologyName, TopologyVersion))| {
+            let cause = format!("no master has package {}, which {name}@{version} runs from", id.short());
+            let next_step = "bring it back: squall blobs put PROGRAM, with the file that was submitted";
+            red(format!("blob {}", id.short()), codes::BLOB_COPIES_MISSING, cause, next_step)
+        };
+        needed.map(concern).collect()
+    }
+
     fn of_blobs(&self) -> Vec<v1::Concern> {
+        let held = self.state.blobs().values().filter(|blob| !blob.held_by.is_empty()).count();
         let concern = |(id, member): (&RaftId, &squall_control::Member)| {
-            let missing = self.state.missing_blobs(*id).count();
-            let cause = format!("it lacks {missing} of the {} packages", self.state.blobs().len());
+            let missing = self.state.missing_blobs(*id).filter(|(_, blob)| !blob.held_by.is_empty()).count();
+            let cause = format!("it lacks {missing} of the {held} packages");
             let subject = format!("master {}", member.seat.name);
             (missing > 0).then(|| {
                 amber(

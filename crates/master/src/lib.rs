@@ -21,6 +21,7 @@ mod leading;
 mod machine;
 pub mod metrics;
 mod node;
+pub mod offline;
 mod packages;
 mod peers;
 mod reign;

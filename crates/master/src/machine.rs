@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use squall_control::{Envelope, Line, Outcome, Seat, State, Supported};
 use squall_raft::{Fatal, Members, Standing, StateMachine};
-use squall_types::cluster::{RaftId, Revision};
+use squall_types::cluster::{ClusterId, RaftId, Revision, UnixMillis};
 use tokio::sync::watch;
 
 /// The state that all parts of a master read. Only Raft's host changes it.
@@ -74,6 +74,12 @@ impl StateMachine for Machine {
         let seats = seats(members);
         self.change(|state| state.members_changed(index, &seats));
     }
+}
+
+/// What a log is applied to: nothing, since each begins with a snapshot of everything.
+pub(crate) fn empty(cluster: ClusterId) -> State {
+    let members = BTreeMap::new();
+    State::new(squall_control::Seed { cluster, at: UnixMillis::ZERO, level: Supported::OLDEST, members })
 }
 
 /// The members as the replicated state lists them.

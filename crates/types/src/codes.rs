@@ -277,6 +277,18 @@ codes! {
     BLOB_COPIES_MISSING = Code::new(6520);
     /// The masters have no quorum.
     NO_QUORUM = Code::new(6521);
+    /// A data directory that a backup was to be restored to has a cluster in it.
+    DATA_DIR_NOT_EMPTY = Code::new(6522);
+    /// A file is no backup.
+    NOT_A_BACKUP = Code::new(6523);
+    /// A data directory has nothing that a cluster could go on from.
+    NOTHING_TO_RECOVER = Code::new(6524);
+    /// A cluster that was to begin a new life has a leader.
+    CLUSTER_LIVES = Code::new(6525);
+    /// A master that was named belongs to another cluster.
+    OTHER_CLUSTER = Code::new(6526);
+    /// A master is no member of its cluster any more.
+    MASTER_REMOVED = Code::new(6527);
     /// No master answers.
     NO_MASTER = Code::new(7001);
     /// The time for a call is over, and what came of it isn't known.

@@ -9,8 +9,8 @@ use squall_proto::v1;
 use squall_proto::v1::cluster_client::ClusterClient;
 use tokio_stream::StreamExt as _;
 
-use super::Session;
 use super::answer::{self, Done};
+use super::{Session, offline};
 use crate::client::Client;
 use crate::error::CliError;
 use crate::output::{Table, View, master_role, size};
@@ -45,6 +45,10 @@ pub enum MastersVerb {
         /// The file; it is not replaced
         file: PathBuf,
     },
+    /// On an empty data directory: make a cluster of one out of a backup
+    Restore(Box<offline::RestoreArgs>),
+    /// On a survivor's data directory, when a majority is lost for good: make a cluster of one out of what it holds
+    Recover(Box<offline::RecoverArgs>),
 }
 
 struct Masters(v1::MastersResponse);
@@ -90,6 +94,7 @@ pub async fn run(verb: &MastersVerb, session: &mut Session) -> Result<ExitCode, 
         MastersVerb::Replace { name } => replace(name, session).await,
         MastersVerb::Transfer { to } => transfer(to.as_deref(), session).await,
         MastersVerb::Backup { file } => backup(file, session).await,
+        MastersVerb::Restore(_) | MastersVerb::Recover(_) => unreachable!("these call no cluster"),
     }
 }
 

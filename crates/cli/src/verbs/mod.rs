@@ -9,6 +9,7 @@ mod events;
 mod explain;
 mod follow;
 mod masters;
+mod offline;
 mod package;
 mod placed;
 mod status;
@@ -135,6 +136,8 @@ pub fn run(verb: Verb, flags: &SettingsFlags) -> Result<ExitCode, CliError> {
         Verb::Certs(verb) => certs::run(&verb, settings(flags)?.output),
         Verb::Config(verb) => config::run(&verb, settings(flags)?.output),
         Verb::Explain(args) => explain::run(&args, settings(flags)?.output),
+        Verb::Masters(masters::MastersVerb::Restore(args)) => offline::restore(&args, settings(flags)?.output),
+        Verb::Masters(masters::MastersVerb::Recover(args)) => offline::recover(&args, settings(flags)?.output),
         Verb::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "squall", &mut script);

@@ -31,6 +31,8 @@ pub(crate) struct Identity {
     pub cluster: Option<ClusterId>,
     /// Whether the one who asked is a member of that cluster.
     pub knows_asker: bool,
+    /// Whether a member of that cluster has the name of the one who asked.
+    pub knows_name: bool,
     /// The list that it was given.
     pub listed: Vec<String>,
     /// The commands that it understands.
@@ -121,8 +123,8 @@ pub(crate) enum Waiting {
         name: MasterName,
         /// Where this one is reached.
         address: String,
-        /// Whether it is one of the listed: then it has probably lost its disk.
-        listed: bool,
+        /// Whether a member is called so: then this master has probably lost its disk.
+        named: bool,
     },
     /// The listed masters belong to different clusters.
     #[error("{one} and {other} belong to different clusters")]
@@ -144,10 +146,10 @@ impl Waiting {
             Self::NotListed => "list where this master is reached, the same on all masters".to_owned(),
             Self::Twice { .. } => "list each master once".to_owned(),
             Self::Namesakes { .. } => "give each master a name of its own".to_owned(),
-            Self::Stranger { name, listed: true, .. } => {
+            Self::Stranger { name, named: true, .. } => {
                 format!("if this master has lost its disk: squall masters replace {name}")
             }
-            Self::Stranger { address, listed: false, .. } => format!("to let it in: squall masters add {address}"),
+            Self::Stranger { address, named: false, .. } => format!("to let it in: squall masters add {address}"),
             Self::TwoClusters { .. } => "list masters of one cluster only".to_owned(),
         }
     }
@@ -225,7 +227,7 @@ impl Formation {
             cluster,
             name: self.name.clone(),
             address: self.address.clone(),
-            listed: self.heard.values().any(|it| it.id == self.me) || self.listed.contains(&self.address),
+            named: self.heard.values().any(|it| it.knows_name),
         }))
     }
 

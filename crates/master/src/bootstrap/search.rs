@@ -122,7 +122,8 @@ impl Search<'_> {
 
 async fn ask(peers: &Peers, at: &str, me: &Myself) -> Option<Identity> {
     let mut client = FormationClient::new(peers.channel(at));
-    let request = internal::IdentifyRequest { address: me.address.clone(), raft_id: me.id.get() };
+    let request =
+        internal::IdentifyRequest { address: me.address.clone(), raft_id: me.id.get(), name: me.name.to_string() };
     let answer = tokio::time::timeout(ANSWER, client.identify(request)).await.ok()?.ok()?;
     wire::identity(answer.into_inner()).ok()
 }

@@ -36,6 +36,8 @@ impl Formation for FormationService {
             Leader::There { address, .. } => address.clone(),
             Leader::Nobody => String::new(),
         });
+        let name = request.get_ref().name.parse().ok();
+        let knows_name = status.as_ref().zip(name).is_some_and(|(status, name)| status.members.named(&name).is_some());
         let knows_you = status.as_ref().zip(asker).is_some_and(|(status, asker)| status.members.get(asker).is_some());
         Ok(Response::new(internal::Identity {
             name: self.me.name.to_string(),
@@ -46,6 +48,7 @@ impl Formation for FormationService {
             leader: leader.unwrap_or_default(),
             feature_level: self.supported.get().get(),
             knows_you,
+            knows_name,
             listed: self.me.listed.clone(),
         }))
     }

@@ -33,6 +33,7 @@ fn empty(number: usize, listed: Vec<String>) -> Identity {
         name: name(number),
         cluster: None,
         knows_asker: false,
+        knows_name: false,
         listed,
         level: FeatureLevel::new(1),
     }
@@ -83,9 +84,17 @@ fn nothing_is_founded_while_one_is_silent_nor_on_what_it_said_in_an_earlier_roun
 fn a_master_that_lost_its_disk_waits_and_names_the_way_back() {
     let mut wiped = formation(0, list(3));
     wiped.heard(&address(0), empty(0, list(3)));
-    wiped.heard(&address(1), knowing(1, 7, false));
+    wiped.heard(&address(1), Identity { knows_name: true, ..knowing(1, 7, false) });
     let waiting = waits(&wiped);
     assert!(waiting.next_step().ends_with("squall masters replace m0"), "{}", waiting.next_step());
+}
+
+#[test]
+fn a_listed_master_that_the_cluster_does_not_know_names_the_way_in() {
+    let mut listed = formation(0, list(3));
+    listed.heard(&address(0), empty(0, list(3)));
+    listed.heard(&address(1), knowing(1, 7, false));
+    assert!(waits(&listed).next_step().ends_with("squall masters add m0:7400"), "as after a rebirth of the cluster");
 }
 
 #[test]
@@ -212,6 +221,7 @@ impl World {
             name: name(of),
             cluster: node.cluster,
             knows_asker: knows,
+            knows_name: knows,
             listed: node.formation.listed().to_vec(),
             level: FeatureLevel::new(1),
         }

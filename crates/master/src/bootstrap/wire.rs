@@ -23,6 +23,7 @@ pub(crate) fn identity(answer: internal::Identity) -> Result<Identity, Nonsense>
         name: answer.name.parse().map_err(|_| Nonsense("name"))?,
         cluster: ClusterId::new(answer.cluster_id),
         knows_asker: answer.knows_you,
+        knows_name: answer.knows_name,
         listed: answer.listed,
         level: FeatureLevel::new(answer.feature_level),
     })

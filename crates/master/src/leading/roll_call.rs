@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use squall_control::{Command, Line, Member, State};
-use squall_proto::internal::IdentifyRequest;
 use squall_proto::internal::formation_client::FormationClient;
 use squall_types::cluster::RaftId;
 use tokio::time::MissedTickBehavior;
@@ -40,8 +39,7 @@ pub(crate) async fn run(core: Arc<Core>) {
 
 async fn ask(core: &Core, id: RaftId, address: String) -> Option<(RaftId, Identity)> {
     let mut client = FormationClient::new(core.peers.channel(&address));
-    let request = IdentifyRequest { address: core.me.address.clone(), raft_id: core.me.id.get() };
-    let answer = tokio::time::timeout(ANSWER, client.identify(request)).await.ok()?.ok()?;
+    let answer = tokio::time::timeout(ANSWER, client.identify(core.me.asks())).await.ok()?.ok()?;
     let identity = bootstrap::identity(answer.into_inner()).ok()?;
     // Another disk may be there now under the same address.
     (identity.id == id).then_some((id, identity))

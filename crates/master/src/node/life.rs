@@ -27,7 +27,7 @@ use crate::error::NodeError;
 use crate::gate::Gate;
 use crate::http::Readiness;
 use crate::leading::Settings;
-use crate::machine::Machine;
+use crate::machine::{Machine, empty};
 use crate::metrics::Metrics;
 use crate::packages::{self, BlobsService, FetchService};
 use crate::peers::Peers;
@@ -56,7 +56,7 @@ pub(super) struct Life {
 }
 
 /// The packages on this master's disk.
-pub(super) async fn blobs(config: &MasterConfig) -> Result<BlobStore, NodeError> {
+pub(crate) async fn blobs(config: &MasterConfig) -> Result<BlobStore, NodeError> {
     let disk =
         FileDisk::open(&config.blobs_dir()).map_err(|error| NodeError::Packages(Arc::new(BlobError::Disk(error))))?;
     BlobStore::open(Arc::new(disk), config.limits.package).await.map_err(|error| NodeError::Packages(Arc::new(error)))
@@ -194,16 +194,6 @@ async fn log_ends(ended: JoinHandle<Option<Arc<StopReason>>>) -> Result<(), Node
         Ok(Some(reason)) => Err(NodeError::Log(reason)),
         Err(error) => Err(NodeError::part("the log", Err(error))),
     }
-}
-
-/// Before a new member is sent its first snapshot.
-fn empty(cluster: ClusterId) -> State {
-    State::new(squall_control::Seed {
-        cluster,
-        at: squall_types::cluster::UnixMillis::ZERO,
-        level: Supported::OLDEST,
-        members: std::collections::BTreeMap::new(),
-    })
 }
 
 async fn never_ends(part: impl Future<Output = ()>) -> Result<(), NodeError> {

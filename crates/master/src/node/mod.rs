@@ -29,6 +29,7 @@ use crate::leading::Settings;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use life::Life;
+pub(crate) use life::blobs as packages_of;
 pub use run::run;
 
 /// How long a master may take to hand over and end.
@@ -57,6 +58,11 @@ impl Secured {
     /// Not at all.
     pub const fn plain() -> Self {
         Self { server: Server::plain(), client: Client::plain(), tls: false }
+    }
+
+    /// How others are called.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// By certificates.

@@ -72,8 +72,7 @@ async fn newcomer(core: &Arc<Core>, address: &str) -> Answer<Member> {
 }
 
 async fn identify(core: &Core, address: &str) -> Result<internal::Identity, tonic::Status> {
-    let mut request =
-        tonic::Request::new(internal::IdentifyRequest { address: core.me.address.clone(), raft_id: core.me.id.get() });
+    let mut request = tonic::Request::new(core.me.asks());
     request.set_timeout(IDENTIFY);
     Ok(FormationClient::new(core.peers.channel(address)).identify(request).await?.into_inner())
 }

@@ -6,6 +6,7 @@ mod alone;
 mod calls;
 mod events;
 mod packages;
+mod reborn;
 mod support;
 mod three;
 mod workers;

@@ -7,9 +7,9 @@ use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, Entry};
 use squall_types::cluster::{RaftId, Revision};
 
 use super::{Answer, Change, Host, tell};
-use crate::error::ChangeError;
+use crate::error::{ChangeError, StopReason};
 use crate::machine::StateMachine;
-use crate::members::{Member, Standing};
+use crate::members::{Member, Members, Standing};
 
 /// A learner that lacks more entries than this is not promoted: it would slow down every commit.
 const CAUGHT_UP: u64 = 256;
@@ -92,18 +92,7 @@ impl<M: StateMachine> Host<M> {
     /// Brings the list up to date with a committed change, and answers who asked for it.
     pub(super) fn members_changed(&mut self, entry: &Entry, change: &ConfChangeV2) {
         let members = Arc::make_mut(&mut self.members);
-        for single in change.get_changes() {
-            let Some(id) = RaftId::new(single.node_id) else { continue };
-            match single.get_change_type() {
-                ConfChangeType::RemoveNode => members.remove(id),
-                ConfChangeType::AddNode => members.set_standing(id, Standing::Voter),
-                ConfChangeType::AddLearnerNode => {
-                    if let Some(member) = decode(&entry.context) {
-                        members.put(member, Standing::Learner);
-                    }
-                }
-            }
-        }
+        carry_out(members, entry, change);
         if members.was_removed(self.id) {
             self.leave();
         }
@@ -129,6 +118,28 @@ impl<M: StateMachine> Host<M> {
             tell(changing.answer, Err(ChangeError::Unknown));
         }
     }
+}
+
+/// Brings a list up to date with a committed change.
+pub(crate) fn carry_out(members: &mut Members, entry: &Entry, change: &ConfChangeV2) {
+    for single in change.get_changes() {
+        let Some(id) = RaftId::new(single.node_id) else { continue };
+        match single.get_change_type() {
+            ConfChangeType::RemoveNode => members.remove(id),
+            ConfChangeType::AddNode => members.set_standing(id, Standing::Voter),
+            ConfChangeType::AddLearnerNode => {
+                if let Some(member) = decode(&entry.context) {
+                    members.put(member, Standing::Learner);
+                }
+            }
+        }
+    }
+}
+
+/// The change of members that an entry is.
+pub(crate) fn read(entry: &Entry) -> Result<ConfChangeV2, StopReason> {
+    protobuf::Message::parse_from_bytes(&entry.data)
+        .map_err(|_| StopReason::Defect { what: "a committed change of members can't be read".to_owned() })
 }
 
 fn encode(member: &Member) -> Vec<u8> {

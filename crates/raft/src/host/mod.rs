@@ -2,7 +2,7 @@
 //!
 //! Inputs come one by one ([`Host::step`]); a [`turn`](Host::turn) then takes out what Raft has ready: many inputs, one batch for the disk.
 
-mod change;
+pub(crate) mod change;
 #[cfg(test)]
 mod mutant;
 mod propose;
