@@ -26,8 +26,8 @@ impl Up {
     fn start(flags: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut command = squall();
-        command.args(["-o", "json", "up", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--name", "m-1"]);
-        command.args(["--log-level", "error"]).arg("--data-dir").arg(dir.path().join("data")).args(flags);
+        command.args(["-o", "json", "up", "--http-listen", "127.0.0.1:0", "--name", "m-1", "--log-level", "error"]);
+        command.env("SQUALL_LISTEN", "127.0.0.1:0").env("SQUALL_DATA_DIR", dir.path().join("data")).args(flags);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -58,6 +58,15 @@ impl Up {
         let (code, stdout, stderr) = self.run(&format!("-o json {line}"));
         assert_eq!(code, 0, "{line}: {stderr}");
         serde_json::from_str(&stdout).unwrap()
+    }
+}
+
+impl Up {
+    /// Ends it as a crash would, and leaves what it wrote.
+    fn ended(mut self) -> TempDir {
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        drop(self);
+        dir
     }
 }
 
@@ -129,6 +138,42 @@ fn a_package_comes_back_as_it_went() {
     let (code, _, stderr) = up.run(&format!("blobs get {id} again"));
     assert!(code == 1 && stderr.contains("SQ7005"), "{stderr}");
     assert_eq!(up.run("masters backup state.bin").0, 0);
+}
+
+#[test]
+fn a_cluster_goes_on_from_its_disk_or_from_a_backup_in_a_new_epoch() {
+    let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let up = Up::start(&["--listen", &listen]);
+    assert_eq!(up.run("tokens create ann").0, 0);
+    assert_eq!(up.run("masters backup state.bin").0, 0);
+    assert_eq!(up.run("tokens create bob").0, 0);
+    let at = ["--name", "m-1", "--listen", &listen, "--data-dir"];
+    let offline = |verb: &[&str], data: &str, dir: &Path| {
+        ran(squall().args(["masters"]).args(verb).args(at).arg(dir.join(data)).current_dir(dir))
+    };
+    let (code, stdout, stderr) = offline(&["recover"], "data", up.dir.path());
+    assert!((code, stdout.as_str()) == (1, "") && stderr.starts_with("error[SQ4027]: another process"), "{stderr}");
+
+    let dir = up.ended();
+    let (code, stdout, stderr) = offline(&["recover"], "data", dir.path());
+    assert!(code == 0 && stderr == "nothing was changed; to do it: the same with --force\n", "{stderr}");
+    assert!(stdout.contains("holds       topologies 0, workers 0, tokens 2, packages 0\n"), "{stdout}");
+    assert!(stdout.ends_with("\n\nit has no other members\n"), "{stdout}");
+    let (code, stdout, _) = offline(&["recover", "--force"], "data", dir.path());
+    assert!(code == 0 && stdout.contains(&format!(", with m-1 at {listen} as its one master\n")), "{stdout}");
+    let (code, _, stderr) = offline(&["restore", "state.bin"], "data", dir.path());
+    assert!(code == 1 && stderr.starts_with("error[SQ6522]: "), "{stderr}");
+    let (code, stdout, stderr) = offline(&["restore", "state.bin"], "new", dir.path());
+    assert!(code == 0 && stdout.contains("tokens 1, ") && stderr.starts_with("next: start this master; "), "{stdout}");
+    let (code, _, stderr) = offline(&["restore", "nowhere.bin"], "other", dir.path());
+    assert!(code == 1 && stderr.starts_with("error[SQ7005]: "), "{stderr}");
+
+    for (data, tokens) in [("data", 2), ("new", 1)] {
+        let path = dir.path().join(data);
+        let up = Up::start(&["--listen", &listen, "--data-dir", path.to_str().unwrap()]);
+        assert_eq!(up.json("tokens list")["tokens"].as_array().unwrap().len(), tokens, "{data}");
+        assert!(up.json("status")["epoch"].as_u64().unwrap() > 1_000_000_000, "{data}");
+    }
 }
 
 #[test]

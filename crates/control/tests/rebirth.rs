@@ -43,7 +43,7 @@ fn go_on(state: State, log: &Log) -> Log {
 #[test]
 fn all_that_was_decided_is_kept_but_who_the_masters_are() {
     let log = lived();
-    let before = log.state.clone();
+    let before = log.state;
     let after = before.clone().reborn(birth(START + 60_000));
     assert_eq!(after.cluster(), before.cluster());
     assert_eq!(after.members().keys().collect::<Vec<_>>(), [&raft_id(9)]);
@@ -92,6 +92,8 @@ fn packages_are_held_by_the_new_master_alone_as_far_as_it_has_them() {
     assert_eq!(after.blobs()[&blob(1)].held_by, BTreeSet::from([raft_id(9)]));
     assert_eq!(after.blobs()[&blob(2)].held_by, BTreeSet::new());
     assert!(after.blobs()[&blob(1)].unused_since.is_none(), "a topology refers to it");
+    assert_eq!(after.lost_blobs().map(|(id, _)| id).collect::<Vec<_>>(), [blob(2)]);
+    assert_eq!(after.missing_blobs(raft_id(9)).count(), 0, "what nobody has, nobody can be sent");
 }
 
 #[test]
@@ -100,7 +102,7 @@ fn the_rebirth_is_on_record_with_who_did_it_and_where() {
     let after = log.state.clone().reborn(birth(START + 60_000));
     let event = after.events_since(after.revision()).unwrap().next().unwrap();
     assert!(matches!(event.what, What::EpochBegun { by: Rebirth::Restored, epoch } if epoch == after.epoch()));
-    assert_eq!(event.actor.as_ref().map(|it| it.as_str()), Some("root"));
+    assert_eq!(event.actor.as_ref().map(squall_types::cluster::UserName::as_str), Some("root"));
     assert_eq!(event.origin.as_ref().map(Line::as_str), Some("offline on a"));
     let kinds: Vec<_> =
         after.events_since(log.state.revision().next()).unwrap().map(squall_control::Event::kind).collect();
@@ -111,7 +113,7 @@ fn the_rebirth_is_on_record_with_who_did_it_and_where() {
 fn a_watcher_of_the_life_before_goes_on_only_where_nothing_can_be_missing() {
     let log = lived();
     let last = log.state.revision();
-    let after = log.state.clone().reborn(birth(START));
+    let after = log.state.reborn(birth(START));
     let began = Revision::new(after.revision().get() - 1);
     for good in [Revision::new(1), last, last.next(), began, after.revision(), after.revision().next()] {
         assert!(after.events_since(good).is_ok(), "{good}");

@@ -208,9 +208,8 @@ impl Known<'_> {
 
     /// Packages that no master has: as after a restore, for backups have none.
     fn of_lost_blobs(&self) -> Vec<v1::Concern> {
-        let lost = self.state.blobs().iter().filter(|(_, blob)| blob.held_by.is_empty());
-        let needed = lost.filter_map(|(id, blob)| Some((id, blob.used_by.first()?)));
-        let concern = |(id, (name, version)): (&squall_types::cluster::BlobId, &(TopologyName, TopologyVersion))| {
+        let needed = self.state.lost_blobs().filter_map(|(id, blob)| Some((id, blob.used_by.first()?)));
+        let concern = |(id, (name, version)): (squall_types::cluster::BlobId, &(TopologyName, TopologyVersion))| {
             let cause = format!("no master has package {}, which {name}@{version} runs from", id.short());
             let next_step = "bring it back: squall blobs put PROGRAM, with the file that was submitted";
             red(format!("blob {}", id.short()), codes::BLOB_COPIES_MISSING, cause, next_step)
@@ -219,9 +218,9 @@ impl Known<'_> {
     }
 
     fn of_blobs(&self) -> Vec<v1::Concern> {
-        let held = self.state.blobs().values().filter(|blob| !blob.held_by.is_empty()).count();
+        let held = self.state.blobs().len() - self.state.lost_blobs().count();
         let concern = |(id, member): (&RaftId, &squall_control::Member)| {
-            let missing = self.state.missing_blobs(*id).filter(|(_, blob)| !blob.held_by.is_empty()).count();
+            let missing = self.state.missing_blobs(*id).count();
             let cause = format!("it lacks {missing} of the {held} packages");
             let subject = format!("master {}", member.seat.name);
             (missing > 0).then(|| {

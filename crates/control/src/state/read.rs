@@ -110,9 +110,15 @@ impl State {
         &self.blobs
     }
 
-    /// Packages that a master should have and hasn't.
+    /// Packages that a master should have and hasn't, of those that another has.
     pub fn missing_blobs(&self, master: RaftId) -> impl Iterator<Item = (BlobId, &Blob)> {
-        self.blobs.iter().filter(move |(_, blob)| !blob.held_by.contains(&master)).map(|(id, blob)| (*id, blob))
+        let missing = move |blob: &Blob| !blob.held_by.is_empty() && !blob.held_by.contains(&master);
+        self.blobs.iter().filter(move |(_, blob)| missing(blob)).map(|(id, blob)| (*id, blob))
+    }
+
+    /// Packages that no master has, as after a restore: backups have none.
+    pub fn lost_blobs(&self) -> impl Iterator<Item = (BlobId, &Blob)> {
+        self.blobs.iter().filter(|(_, blob)| blob.held_by.is_empty()).map(|(id, blob)| (*id, blob))
     }
 
     /// Packages that may be forgotten at this time.

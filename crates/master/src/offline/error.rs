@@ -68,15 +68,21 @@ pub enum OfflineError {
     },
     /// The log that is there can't be trusted, or not be had.
     #[error(transparent)]
-    Log(#[from] StopReason),
+    Disk(#[from] StorageError),
+    /// The log that is there can't be applied.
+    #[error(transparent)]
+    Log(StopReason),
     /// The packages that are there can't be seen.
     #[error(transparent)]
     Packages(#[from] NodeError),
 }
 
-impl From<StorageError> for OfflineError {
-    fn from(error: StorageError) -> Self {
-        Self::Log(StopReason::Storage(error))
+impl From<StopReason> for OfflineError {
+    fn from(reason: StopReason) -> Self {
+        match reason {
+            StopReason::Storage(error) => Self::Disk(error),
+            reason => Self::Log(reason),
+        }
     }
 }
 
@@ -93,6 +99,7 @@ impl OfflineError {
             Self::Lives { .. } => codes::CLUSTER_LIVES,
             Self::OtherCluster { .. } => codes::OTHER_CLUSTER,
             Self::NotMade { .. } | Self::NotKept { .. } => codes::STORE_FAILED,
+            Self::Disk(error) => error.code(),
             Self::Log(reason) => reason.code(),
             Self::Packages(error) => error.code(),
         }
@@ -125,6 +132,7 @@ impl OfflineError {
             Self::NotMade { .. } | Self::NotKept { .. } => {
                 "see who may write there, and whether the disk has room".to_owned()
             }
+            Self::Disk(error) => error.next_step().to_owned(),
             Self::Log(reason) => reason.next_step(),
             Self::Packages(error) => error.next_step(),
         }

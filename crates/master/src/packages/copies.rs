@@ -107,7 +107,7 @@ struct Missing {
 /// One missing copy for each member, so that none is swamped.
 fn missing(state: &State) -> Vec<Missing> {
     let first = |member: RaftId| {
-        let (id, blob) = state.missing_blobs(member).find(|(_, blob)| !blob.held_by.is_empty())?;
+        let (id, blob) = state.missing_blobs(member).next()?;
         Some(Missing { member, id, size: blob.size, held_by: blob.held_by.clone() })
     };
     state.members().keys().filter_map(|member| first(*member)).collect()
