@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::blobs::BlobStore;
 use crate::env::Env;
 use crate::fault::{Answer, Fault};
+use crate::gate::Passage;
 use crate::leading::Leading;
 use crate::machine::Shared;
 use crate::metrics::Metrics;
@@ -100,6 +101,11 @@ impl Core {
         Wish { request: self.env.request_id(), expected: None, actor: None, origin: None }
     }
 
+    /// A caller's wish that has no request id of its own.
+    pub(crate) fn on_behalf_of(&self, passage: Passage) -> Wish {
+        Wish { actor: passage.actor, origin: Some(passage.origin), ..self.own() }
+    }
+
     /// From here on the state is at least what it was when this was asked, on any master.
     pub(crate) async fn barrier(&self) -> Answer<Revision> {
         self.log.read_barrier().await.map_err(|error| {
@@ -114,6 +120,11 @@ impl Core {
     /// What there is while this master leads.
     pub(crate) fn leading(&self) -> Answer<Arc<Leading>> {
         self.leading.borrow().clone().ok_or_else(|| self.not_proposed(&ProposeError::NotLeader { leader: None }))
+    }
+
+    /// Whether this one leads, as far as this master knows.
+    pub(crate) fn is_led_by(&self, id: Option<RaftId>) -> bool {
+        id.is_some() && self.log.status().borrow().leader == id
     }
 
     /// Where a master is reached.

@@ -171,8 +171,8 @@ impl Known<'_> {
                 Standing::Open | Standing::Unheard | Standing::Draining => return None,
                 Standing::Left if !in_use => return None,
                 Standing::Quarantined => "see why it comes and goes: its log, its network, its load".to_owned(),
-                Standing::Suspect => "wait: it answers, or another worker finds it silent too and its work is moved; a last worker is judged once another is heard".to_owned(),
-                Standing::CutOff => "see that it reaches the masters; its work goes on meanwhile".to_owned(),
+                Standing::Suspect => "wait: it answers, or another worker finds it silent too and its work is moved".to_owned(),
+                Standing::CutOff => "see that it runs and reaches the masters; its work is moved only if a live worker finds it dead, so if it is, and no other lives, start one".to_owned(),
                 Standing::Left => "nothing: its work is being moved".to_owned(),
                 Standing::Dead => format!("start it again, or if it is gone for good: squall forget {name}"),
             };

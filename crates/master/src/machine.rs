@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use squall_control::{Envelope, Line, Outcome, Seat, State, Supported};
+use squall_control::{Author, Envelope, Line, Outcome, Seat, State, Supported};
 use squall_raft::{Fatal, Members, Standing, StateMachine};
 use squall_types::cluster::{ClusterId, RaftId, Revision, UnixMillis};
 use tokio::sync::watch;
@@ -71,8 +71,12 @@ impl StateMachine for Machine {
     }
 
     fn members_changed(&mut self, index: Revision, members: &Members) {
-        let seats = seats(members);
-        self.change(|state| state.members_changed(index, &seats));
+        self.members_changed_by(index, members, &[]);
+    }
+
+    fn members_changed_by(&mut self, index: Revision, members: &Members, note: &[u8]) {
+        let (seats, author) = (seats(members), Author::decode(note));
+        self.change(|state| state.members_changed_by(index, &seats, author.as_ref()));
     }
 }
 

@@ -33,7 +33,7 @@ mod task;
 mod wire;
 
 pub use error::{ChangeError, ProposeError, ReadError, StopReason, TransferError};
-pub use handle::Raft;
+pub use handle::{OnTerms, Raft, Terms};
 pub use machine::{Applied, Fatal, StateMachine};
 pub use members::{Member, Members, Standing};
 pub use network::{Dial, RaftService};

@@ -45,8 +45,9 @@ pub fn replay<M: StateMachine>(contents: &Contents, machine: &mut M) -> Result<O
             EntryType::EntryNormal if entry.data.is_empty() => {}
             EntryType::EntryNormal => drop(machine.apply(last, &entry.data).map_err(StopReason::Machine)?),
             EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => {
-                change::carry_out(&mut members, &entry, &change::read(&entry)?);
-                machine.members_changed(last, &members);
+                let change = change::read(&entry)?;
+                change::carry_out(&mut members, &entry, &change);
+                machine.members_changed_by(last, &members, &change.context);
             }
         }
     }

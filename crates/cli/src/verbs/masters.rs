@@ -150,8 +150,10 @@ impl View for Led {
 }
 
 async fn transfer(to: Option<&str>, session: &mut Session) -> Result<ExitCode, CliError> {
+    let request =
+        v1::TransferLeadershipRequest { mutation: Client::mutation()?, to: to.unwrap_or_default().to_owned() };
     let call = |link| {
-        let request = v1::TransferLeadershipRequest { to: to.unwrap_or_default().to_owned() };
+        let request = request.clone();
         async move { ClusterClient::new(link).transfer_leadership(request).await }
     };
     let answer = session.client.change(call).await?;

@@ -138,6 +138,7 @@ pub fn run(verb: Verb, flags: &SettingsFlags) -> Result<ExitCode, CliError> {
         Verb::Explain(args) => explain::run(&args, settings(flags)?.output),
         Verb::Masters(masters::MastersVerb::Restore(args)) => offline::restore(&args, settings(flags)?.output),
         Verb::Masters(masters::MastersVerb::Recover(args)) => offline::recover(&args, settings(flags)?.output),
+        Verb::Tokens(tokens::TokensVerb::Bootstrap(args)) => tokens::bootstrap(&args, settings(flags)?.output),
         Verb::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "squall", &mut script);

@@ -159,7 +159,7 @@ pub async fn submit(args: &SubmitArgs, session: &mut Session) -> Result<ExitCode
 
 async fn has(session: &mut Session, id: &str) -> Result<bool, CliError> {
     let call = |link| async move { BlobsClient::new(link).list(v1::ListBlobsRequest {}).await };
-    Ok(session.client.ask(call).await?.blobs.iter().any(|blob| blob.id == id))
+    Ok(session.client.ask(call).await?.blobs.iter().any(|blob| blob.id == id && !blob.masters.is_empty()))
 }
 
 struct Planned(v1::PlanResponse);

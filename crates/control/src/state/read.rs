@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use squall_types::cluster::{
-    AssignmentVersion, BlobId, ClusterId, Epoch, ExecutorId, FeatureLevel, RaftId, Revision, SlotId, TopologyName,
-    UnixMillis, WorkerName,
+    AssignmentVersion, BlobId, ClusterId, Epoch, ExecutorId, FeatureLevel, RaftId, RequestId, Revision, SlotId,
+    TopologyName, UnixMillis, WorkerName,
 };
 
 use super::{Blob, Deployed, Member, State, Worker};
-use crate::{Compacted, Event, Lifecycle, SecretHash, Subject, Token, TokenId, Unplaced};
+use crate::requests::Verdict;
+use crate::{Compacted, Event, Lifecycle, Refusal, SecretHash, Subject, Token, TokenId, Unplaced};
 
 /// How much there is of everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -163,6 +164,18 @@ impl State {
             Subject::Blob(id) => self.blobs.get(id).map(|it| it.revision),
             Subject::Token(id) => self.tokens.get(*id).map(|it| it.revision),
             Subject::Cluster | Subject::Master(_) => None,
+        }
+    }
+
+    /// Where a request was run; none: it may be run now.
+    ///
+    /// # Errors
+    /// If it was refused, or is too old to be run.
+    pub fn answered(&self, request: RequestId, now: UnixMillis) -> Result<Option<Revision>, Refusal> {
+        match self.requests.judge(request, self.now.max(now)) {
+            Verdict::Run => Ok(None),
+            Verdict::Repeat(answer) => answer.reply.map(|_| Some(answer.revision)).map_err(|refusal| *refusal),
+            Verdict::Refuse(refusal) => Err(refusal),
         }
     }
 

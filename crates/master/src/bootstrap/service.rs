@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tonic::{Request, Response, Status};
 
 use super::Myself;
+use super::matters::Matters;
 use super::search::Offer;
 use crate::core::{Core, Leader};
 
@@ -20,6 +21,7 @@ pub(crate) struct FormationService {
     pub offers: mpsc::Sender<Offer>,
     /// There once this master has a cluster.
     pub formed: Arc<OnceLock<Arc<Core>>>,
+    pub matters: Matters,
 }
 
 #[tonic::async_trait]
@@ -38,6 +40,10 @@ impl Formation for FormationService {
         });
         let name = request.get_ref().name.parse().ok();
         let knows_name = status.as_ref().zip(name).is_some_and(|(status, name)| status.members.named(&name).is_some());
+        let (denials, wanted_token) = match core.filter(|core| core.is_led_by(asker)) {
+            Some(core) => self.matters.of(core),
+            None => (Vec::new(), None),
+        };
         let knows_you = status.as_ref().zip(asker).is_some_and(|(status, asker)| status.members.get(asker).is_some());
         Ok(Response::new(internal::Identity {
             name: self.me.name.to_string(),
@@ -49,6 +55,8 @@ impl Formation for FormationService {
             feature_level: self.supported.get().get(),
             knows_you,
             knows_name,
+            denials,
+            wanted_token,
             listed: self.me.listed.clone(),
         }))
     }

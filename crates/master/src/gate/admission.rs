@@ -9,7 +9,7 @@ use super::caller::{Asked, Behind, Security, admit};
 use super::table::{CALLS, Call, call};
 use crate::certs::Identity;
 use crate::fault::Answer;
-use crate::tokens::{Caller, Secret};
+use crate::tokens::{Caller, Denied, Secret};
 
 const NOW: UnixMillis = UnixMillis::new(1_000);
 const STRICT: Security = Security { tls: true, tokens: true };
@@ -41,7 +41,8 @@ fn state() -> State {
 
 fn ask(path: &str, authorization: Option<&str>, identity: Option<&Identity>, security: Security) -> Answer<Behind> {
     let call = call(path).unwrap();
-    admit(&Asked { call, authorization, identity, on_behalf_of: Some("ann"), security }, Some(&state()), NOW)
+    let asked = Asked { call, authorization, identity, on_behalf_of: Some("ann"), security };
+    admit(&asked, Some(&state()), NOW).map_err(|turned| turned.denied.into())
 }
 
 fn bearer(role: Role) -> String {
@@ -90,8 +91,10 @@ fn a_token_that_has_expired_is_none() {
     let authorization = bearer(Role::Admin);
     let asked =
         Asked { call, authorization: Some(&authorization), identity: None, on_behalf_of: None, security: STRICT };
-    assert_eq!(refused(admit(&asked, Some(&state()), UnixMillis::new(2_000))), "SQ6202");
-    assert_eq!(refused(admit(&asked, None, NOW)), "SQ6202", "there are no tokens before there is a cluster");
+    let late = admit(&asked, Some(&state()), UnixMillis::new(2_000)).unwrap_err();
+    assert_eq!((late.denied, late.actor), (Denied::Unknown, None));
+    let early = admit(&asked, None, NOW).unwrap_err();
+    assert_eq!(early.denied, Denied::Unknown, "there are no tokens before there is a cluster");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use squall_types::cluster::{WorkerIncarnation, WorkerName};
 use tokio::time::Instant;
 
 use super::watch::TICK;
-use super::{Seen, Settings};
+use super::{Seen, Settings, Witnessed};
 use crate::core::Core;
 
 /// Something to be probed.
@@ -82,6 +82,13 @@ impl Wards {
         self.slots.insert(worker.clone(), slots);
         let incarnation = self.incarnations.get(worker).copied().unwrap_or_default();
         self.tell(now, Event::Heard { worker: worker.clone(), incarnation, slots: numbers });
+    }
+
+    /// A worker says for how long it has had nothing from others.
+    pub(super) fn witnessed(&mut self, now: Instant, by: &WorkerName, witnessed: Vec<Witnessed>) {
+        for Witnessed { worker, silent } in witnessed {
+            self.tell(now, Event::Witnessed { by: by.clone(), worker, silent });
+        }
     }
 
     /// What came of a probe, whoever carried it out.

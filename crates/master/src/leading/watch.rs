@@ -133,7 +133,10 @@ impl Watch {
                 // Who asked may be gone; then its stream is closed, which the next tick sees.
                 let _ = answer.send(link);
             }
-            Said::Beat { link, reports } if self.is_current(&link) => self.wards.beat(now, &link.worker, &reports),
+            Said::Beat { link, reports, witnessed } if self.is_current(&link) => {
+                self.wards.beat(now, &link.worker, &reports);
+                self.wards.witnessed(now, &link.worker, witnessed);
+            }
             Said::Probed { id, answered } => self.wards.probed(now, id, answered),
             Said::Goodbye(link) if self.is_current(&link) => self.wards.left(now, &link.worker),
             Said::Closed(link) if self.is_current(&link) => self.close(now, &link.worker),
@@ -146,10 +149,11 @@ impl Watch {
 
     fn attach(&mut self, now: Instant, attached: Attached) -> Link {
         self.streams_ever += 1;
-        let Attached { worker, incarnation, reports, down } = attached;
+        let Attached { worker, incarnation, reports, witnessed, down } = attached;
         let stream = Stream { number: self.streams_ever, down, untold: true };
         self.streams.insert(worker.clone(), stream);
         self.wards.attached(now, &worker, incarnation, &reports);
+        self.wards.witnessed(now, &worker, witnessed);
         self.tell(&worker);
         Link { worker, number: self.streams_ever }
     }

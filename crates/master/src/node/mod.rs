@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::bootstrap::matters::Matters;
 use crate::bootstrap::{FormationService, Myself};
 use crate::certs::{Client, Server};
 use crate::config::MasterConfig;
@@ -104,10 +105,11 @@ impl Node {
         let gate = Arc::new(Gate::new(is_ready.clone(), security, limits, metrics.clone()));
         let supported = Supported::newest();
         let (health, health_service) = tonic_health::server::health_reporter();
+        let matters = Matters { denials: gate.denials(), data_dir: config.data_dir.clone() };
         let served = serve::Served {
             server: secured.server,
             gate: gate.clone(),
-            formation: FormationService { me: me.clone(), supported, offers, formed: formed.clone() },
+            formation: FormationService { me: me.clone(), supported, offers, formed: formed.clone(), matters },
             metrics: metrics.clone(),
             streams: config.limits.streams,
             message,

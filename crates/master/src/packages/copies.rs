@@ -15,7 +15,7 @@ use squall_types::cluster::{BlobId, RaftId};
 use squall_types::codes;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::core::Core;
+use crate::core::{Core, Wish};
 use crate::fault::{Answer, Fault};
 
 /// How long the others may take to fetch what was uploaded.
@@ -27,7 +27,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 const KEPT: Duration = Duration::from_secs(3_600);
 
 /// Brings a package that is here onto a majority's disks, and into the index.
-pub(super) async fn spread(core: &Arc<Core>, id: BlobId, size: u64) -> Answer<()> {
+pub(super) async fn spread(core: &Arc<Core>, by: Wish, id: BlobId, size: u64) -> Answer<()> {
     let (others, voters) = {
         let state = core.read();
         let voters: Vec<_> =
@@ -55,7 +55,7 @@ pub(super) async fn spread(core: &Arc<Core>, id: BlobId, size: u64) -> Answer<()
         return Err(too_few(id, held_by.len(), needed));
     }
     let command = Command::StoreBlob { id, size, held_by };
-    core.decide(core.own(), command).await.map(|_| ())
+    core.decide(by, command).await.map(|_| ())
 }
 
 /// Has a member fetch a package from here.

@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod tests;
+pub mod wanted;
 
 use std::fmt::{self, Write as _};
 

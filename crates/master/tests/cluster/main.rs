@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
 
 mod alone;
+mod audit;
 mod calls;
 mod events;
 mod packages;

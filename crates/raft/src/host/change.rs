@@ -8,6 +8,7 @@ use squall_types::cluster::{RaftId, Revision};
 
 use super::{Answer, Change, Host, tell};
 use crate::error::{ChangeError, StopReason};
+use crate::handle::Terms;
 use crate::machine::StateMachine;
 use crate::members::{Member, Members, Standing};
 
@@ -22,25 +23,29 @@ pub(super) struct Changing {
 }
 
 impl<M: StateMachine> Host<M> {
-    pub(super) fn change(&mut self, change: Change, answer: Answer<Revision, ChangeError>) {
-        match self.propose_change(change) {
+    pub(super) fn change(&mut self, change: Change, terms: Terms, answer: Answer<Revision, ChangeError>) {
+        match self.propose_change(change, terms) {
             Ok((index, term)) => self.changing = Some(Changing { index, term, answer }),
             Err(error) => tell(answer, Err(error)),
         }
     }
 
-    fn propose_change(&mut self, change: Change) -> Result<(u64, u64), ChangeError> {
+    fn propose_change(&mut self, change: Change, terms: Terms) -> Result<(u64, u64), ChangeError> {
         if !self.is_leader() {
             return Err(ChangeError::NotLeader { leader: self.leader() });
         }
         if self.changing.is_some() || self.raw.raft.has_pending_conf() {
             return Err(ChangeError::InProgress);
         }
+        if terms.seen.is_some_and(|seen| seen != self.members) {
+            return Err(ChangeError::Changed);
+        }
         let (kind, id, context) = self.checked(change)?;
         let mut single = ConfChangeSingle { node_id: id.get(), ..Default::default() };
         single.set_change_type(kind);
         let mut proposal = ConfChangeV2::default();
         proposal.mut_changes().push(single);
+        proposal.context = terms.note.into();
         self.raw.propose_conf_change(context, proposal).map_err(|_| ChangeError::InProgress)?;
         Ok((self.raw.raft.raft_log.last_index(), self.raw.raft.term))
     }
@@ -96,7 +101,7 @@ impl<M: StateMachine> Host<M> {
         if members.was_removed(self.id) {
             self.leave();
         }
-        self.machine.members_changed(Revision::new(entry.index), &self.members);
+        self.machine.members_changed_by(Revision::new(entry.index), &self.members, &change.context);
         if let Some(changing) = self.changing.take_if(|changing| changing.index <= entry.index) {
             let made = changing.index == entry.index && changing.term == entry.term;
             let answer = if made { Ok(Revision::new(entry.index)) } else { Err(ChangeError::Unknown) };

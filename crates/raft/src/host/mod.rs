@@ -28,6 +28,7 @@ use self::read::Reads;
 use self::ready::InFlight;
 use self::transfer::Transferring;
 use crate::error::{ChangeError, ProposeError, ReadError, StopReason, TransferError};
+use crate::handle::Terms;
 use crate::log::Log;
 use crate::logger::logger;
 use crate::machine::{Applied, StateMachine};
@@ -86,6 +87,7 @@ pub(crate) enum Input<R> {
     },
     Change {
         change: Change,
+        terms: Terms,
         answer: Answer<Revision, ChangeError>,
     },
     Transfer {
@@ -221,7 +223,7 @@ impl<M: StateMachine> Host<M> {
             Input::Address { id, address } => drop(self.heard_from.insert(id, address)),
             Input::Propose { command, answer } => self.propose(command, answer),
             Input::Read { answer } => self.reads.ask(answer),
-            Input::Change { change, answer } => self.change(change, answer),
+            Input::Change { change, terms, answer } => self.change(change, terms, answer),
             Input::Transfer { to, answer } => self.transfer(to, answer),
             Input::Unreachable(id) => self.raw.report_unreachable(id.get()),
             Input::SnapshotSent { to, stored } => self.snapshot_sent(to, stored),
