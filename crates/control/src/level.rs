@@ -14,6 +14,9 @@ impl Supported {
     /// This build's own level.
     pub const NEWEST: FeatureLevel = FeatureLevel::new(3);
 
+    /// From this level of the cluster on, a leader's stamp counts only as far as the request's own time vouches for it.
+    pub const TWO_CLOCKS: FeatureLevel = FeatureLevel::new(3);
+
     /// What this build understands.
     pub const fn newest() -> Self {
         Self(Self::NEWEST)

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use squall_control::{Command, Envelope, Line, Outcome, State};
 use squall_proto::internal::IdentifyRequest;
 use squall_raft::{ProposeError, Raft, ReadError};
-use squall_types::cluster::{ClusterId, MasterName, RaftId, RequestId, Revision, UserName};
+use squall_types::cluster::{ClusterId, MasterName, RaftId, RequestId, Revision, UnixMillis, UserName};
 use squall_types::codes;
 use tokio::sync::watch;
 
@@ -86,7 +86,7 @@ impl Core {
             return Err(Fault::new(tonic::Code::FailedPrecondition, codes::LEVEL_OUT_OF_REACH, cause, next_step));
         }
         let Wish { request, expected, actor, origin } = wish;
-        let at = self.env.clock.now();
+        let at = if origin.is_none() { self.own_time() } else { self.env.clock.now() };
         let envelope = Envelope { request, at, actor, origin, expected, command };
         let bytes = Bytes::from(envelope.encode()?);
         let outcome = self.log.propose(bytes).await.map_err(|error| self.not_proposed(&error))?.reply;
@@ -98,7 +98,13 @@ impl Core {
 
     /// The cluster's own wish.
     pub(crate) fn own(&self) -> Wish {
-        Wish { request: self.env.request_id(), expected: None, actor: None, origin: None }
+        let request = RequestId::new(self.own_time(), u128::from_le_bytes(self.env.random.bytes()));
+        Wish { request, expected: None, actor: None, origin: None }
+    }
+
+    /// What time it is for what the cluster itself wants.
+    pub(crate) fn own_time(&self) -> UnixMillis {
+        self.read().own_time(self.env.clock.now())
     }
 
     /// A caller's wish that has no request id of its own.

@@ -225,6 +225,8 @@ codes! {
     TOKEN_REFUSED = Code::new(6202);
     /// A caller's role may not do this.
     ROLE_TOO_WEAK = Code::new(6203);
+    /// A certificate doesn't say whose it is.
+    CERT_NAMELESS = Code::new(6204);
     /// There is no room on disk for a package.
     BLOB_NO_ROOM = Code::new(6301);
     /// A package's bytes are not those that its name is the hash of.

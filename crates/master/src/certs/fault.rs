@@ -101,6 +101,10 @@ impl TlsFault {
     pub fn find(error: &(dyn Error + 'static), end: End) -> Option<Self> {
         let mut next = Some(error);
         while let Some(error) = next {
+            // The words of a server that speaks TLS to a client that doesn't.
+            if end == End::Client && error.to_string().contains("SQ6107") {
+                return Some(Self::TlsServer);
+            }
             if let Some(fault) = error.downcast_ref::<Self>().and_then(Self::again) {
                 return Some(fault);
             }

@@ -4,7 +4,7 @@ use squall_control::{Line, State};
 use squall_types::cluster::{UnixMillis, UserName};
 
 use super::table::{Access, Call};
-use crate::certs::Identity;
+use crate::certs::Shown;
 use crate::fault::Fault;
 use crate::tokens::{Caller, Denied};
 
@@ -14,7 +14,7 @@ pub(crate) struct Asked<'a> {
     /// The value of the `authorization` header.
     pub authorization: Option<&'a str>,
     /// Who is at the other end of the connection by its certificate.
-    pub identity: Option<&'a Identity>,
+    pub identity: &'a Shown,
     /// Whom a master forwards the call for, as it says.
     pub on_behalf_of: Option<&'a str>,
     pub security: Security,
@@ -52,7 +52,9 @@ pub(crate) fn admit(asked: &Asked<'_>, state: Option<&State>, now: UnixMillis) -
     let required =
         if is_daemons { asked.security.tls && asked.call.access != Access::Open } else { asked.security.tokens };
     let lookup = |hash: &_| state.and_then(|state| state.token(hash, now)).map(|(_, token)| token.clone());
-    let caller = Caller::identify(asked.authorization, asked.identity, lookup, now, required)
+    // What is open to anyone is open to who shows too little as well.
+    let shown = if asked.call.access == Access::Open { &Ok(None) } else { asked.identity };
+    let caller = Caller::identify(asked.authorization, shown, lookup, now, required)
         .map_err(|denied| TurnedAway { denied, actor: None })?;
     let allowed = match asked.call.access {
         Access::Open => Ok(()),
@@ -75,7 +77,7 @@ impl From<Denied> for Fault {
     fn from(denied: Denied) -> Self {
         let grpc =
             if denied.is_unknown_caller() { tonic::Code::Unauthenticated } else { tonic::Code::PermissionDenied };
-        Self::new(grpc, denied.code(), &denied, denied.next_step())
+        Self::new(grpc, denied.code(), crate::error::chain(&denied), denied.next_step())
     }
 }
 

@@ -147,7 +147,7 @@ impl Gate {
     fn admit(&self, call: &Call, request: &Request<Body>, core: Option<&Core>) -> Answer<Passage> {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let peer = request.extensions().get::<Peer>();
-        let identity = peer.and_then(|peer| peer.identity.as_ref());
+        let identity = peer.map_or(&Ok(None), |peer| &peer.identity);
         let asked = Asked {
             call,
             authorization: header(http::header::AUTHORIZATION.as_str()),
@@ -156,7 +156,7 @@ impl Gate {
             security: self.security,
         };
         // Only a master is believed where a call came from first.
-        let believed = !self.security.tls || matches!(identity, Some(Identity::Master(_)));
+        let believed = !self.security.tls || matches!(identity, Ok(Some(Identity::Master(_))));
         let first = header(FORWARDED).filter(|_| believed).map(str::to_owned);
         let address = peer.and_then(|peer| peer.address).map(|address| address.to_string());
         let origin = origin(first.or(address));

@@ -59,7 +59,8 @@ pub(crate) async fn run(core: Arc<Core>, supported: Supported) {
         rounds.tick().await;
         let due = {
             let raft = core.log.status().borrow().clone();
-            chores(&core.read(), &raft, supported, core.env.clock.now())
+            let now = core.own_time();
+            chores(&core.read(), &raft, supported, now)
         };
         for chore in due {
             self::due(&core, chore).await;

@@ -149,6 +149,7 @@ impl Life {
             offers,
             readiness: &self.readiness,
             supported: self.supported,
+            faults: std::collections::BTreeMap::new(),
         };
         let cluster = ClusterId::new(self.env.random.number() | 1).expect("an odd number isn't 0");
         let clock = self.env.clock.clone();

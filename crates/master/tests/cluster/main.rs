@@ -10,4 +10,5 @@ mod packages;
 mod reborn;
 mod support;
 mod three;
+mod tls;
 mod workers;

@@ -1,5 +1,8 @@
 //! The disk of production: one redb file, one transaction a batch.
 
+#[cfg(test)]
+mod torn;
+
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
