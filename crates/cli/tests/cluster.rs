@@ -255,3 +255,42 @@ fn error_pages_and_completions_are_in_the_binary() {
     }
     assert_eq!(ran(squall().arg("sumbit")).0, 2);
 }
+
+/// A master that may write no file longer than so many KiB, as on a disk that is full: its exit code, and what it said.
+fn on_a_full_disk(kib: u32, dir: &Path) -> (i32, String) {
+    let mut command = Command::new("sh");
+    // POSIX counts in blocks of 512 bytes; a limit that is met is an error, and no signal.
+    command.args(["-c", &format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kib * 2)]);
+    command.arg(env!("CARGO_BIN_EXE_squall")).args([
+        "up",
+        "--listen",
+        "127.0.0.1:0",
+        "--http-listen",
+        "",
+        "--data-dir",
+    ]);
+    let (code, _, stderr) = ran(command.arg(dir).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()));
+    (code, stderr)
+}
+
+#[test]
+fn a_master_on_a_full_disk_or_on_one_that_it_may_not_write_to_says_so_and_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, stderr) = on_a_full_disk(64, dir.path());
+    assert!(code == 1 && stderr.contains("error[SQ4025]: "), "{code} {stderr}");
+    assert!(stderr.contains("the disk is full") && stderr.contains("next: make room on the disk"), "{stderr}");
+
+    let closed = dir.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
+    let mut command = squall();
+    command.args(["up", "--listen", "127.0.0.1:0", "--http-listen", "", "--data-dir"]).arg(&closed);
+    // To root all is open.
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::process::CommandExt::uid(&mut command, 65_534);
+    }
+    let (code, _, stderr) = ran(&mut command);
+    assert!(code == 1 && (stderr.contains("error[SQ4026]: ") || stderr.contains("error[SQ6305]: ")), "{stderr}");
+    assert!(stderr.contains("next: "), "{stderr}");
+}

@@ -327,3 +327,6 @@ fn red(subject: String, code: Code, cause: impl Into<String>, next_step: impl In
 fn concern(health: v1::Health, subject: String, code: Code, cause: String, next_step: String) -> v1::Concern {
     v1::Concern { health: health.into(), subject, code: code.to_string(), cause, next_step }
 }
+
+#[cfg(test)]
+mod tests;

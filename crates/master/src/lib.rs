@@ -26,6 +26,8 @@ mod packages;
 mod peers;
 mod reign;
 mod services;
+#[cfg(test)]
+mod testing;
 pub mod tokens;
 
 pub use env::{BoxFuture, Bytes, Clock, Connection, Env, Incoming, Network, Random};

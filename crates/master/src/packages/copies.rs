@@ -180,3 +180,26 @@ pub(crate) async fn sweep(core: Arc<Core>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{History, blob, id};
+
+    #[test]
+    fn each_member_is_sent_one_missing_package_at_a_time_and_none_that_nobody_has() {
+        let mut history = History::new(3);
+        history.stores(blob(1), &[1, 2]);
+        history.stores(blob(2), &[3]);
+        history.stores(blob(3), &[]);
+        let found: Vec<_> = missing(&history.state).into_iter().map(|it| (it.member, it.id, it.held_by)).collect();
+        let held = |numbers: &[u64]| numbers.iter().map(|number| id(*number)).collect::<BTreeSet<_>>();
+        assert_eq!(
+            found,
+            [(id(1), blob(2), held(&[3])), (id(2), blob(2), held(&[3])), (id(3), blob(1), held(&[1, 2]))]
+        );
+        history.stores(blob(1), &[3]);
+        history.stores(blob(2), &[1, 2]);
+        assert_eq!(missing(&history.state), []);
+    }
+}
