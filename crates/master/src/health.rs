@@ -121,7 +121,7 @@ impl Known<'_> {
             concerns.push(red(
                 format!("master {}", self.me.name),
                 reason.code(),
-                reason.to_string(),
+                crate::error::chain(&**reason),
                 reason.next_step(),
             ));
         }

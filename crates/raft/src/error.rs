@@ -144,7 +144,7 @@ pub enum TransferError {
 #[derive(Debug, thiserror::Error)]
 pub enum StopReason {
     /// The disk failed.
-    #[error("the log can't be written")]
+    #[error("the log can't be used")]
     Storage(#[source] StorageError),
     /// The state machine can't go on.
     #[error("a committed entry can't be applied")]
