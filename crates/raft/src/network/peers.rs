@@ -79,7 +79,7 @@ impl<R: Send + 'static> Peers<R> {
     fn start(&mut self, to: RaftId, address: &str) -> Peer {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (channel, inputs) = (self.dial.channel(address), self.inputs.clone());
-        self.tasks.spawn(deliver(to, channel, waiting, inputs));
+        self.tasks.spawn(deliver(to, address.to_owned(), channel, waiting, inputs));
         Peer { address: address.to_owned(), queue }
     }
 
@@ -106,6 +106,7 @@ pub(crate) struct Unreachable;
 /// Keeps a stream to one peer, for as long as somebody may write to it.
 async fn deliver<R>(
     to: RaftId,
+    address: String,
     channel: Channel,
     mut waiting: mpsc::Receiver<Envelope>,
     inputs: mpsc::Sender<Input<R>>,
@@ -119,7 +120,7 @@ async fn deliver<R>(
         let call = client.messages(ReceiverStream::new(outgoing));
         let ended = tokio::select! {
             biased;
-            notice = listen(to, call, &mut told) => notice,
+            notice = listen(&address, call, &mut told) => notice,
             // Nobody writes any more.
             () = sending => return,
         };
@@ -156,7 +157,7 @@ type Notices = tonic::Response<tonic::Streaming<squall_proto::internal::Notice>>
 
 /// Waits for the stream's end.
 async fn listen(
-    to: RaftId,
+    address: &str,
     call: impl Future<Output = Result<Notices, tonic::Status>>,
     told: &mut bool,
 ) -> Option<Notice> {
@@ -164,13 +165,13 @@ async fn listen(
         Ok(notices) => notices.into_inner(),
         Err(status) => {
             if !std::mem::replace(told, true) {
-                tracing::warn!("the master {to} is not reached: {}", innermost(&status));
+                tracing::warn!("the master at {address} is not reached: {}", innermost(&status));
             }
             return None;
         }
     };
     if std::mem::take(told) {
-        tracing::info!("the master {to} is reached again");
+        tracing::info!("the master at {address} is reached again");
     }
     match notices.message().await {
         Ok(Some(_)) => Some(Notice::Removed),
