@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -46,6 +47,9 @@ pub struct Args {
     /// Don't track posts: one that is lost is lost
     #[arg(long)]
     at_most_once: bool,
+    /// Break it, to see what becomes of the posts: a task of `hashtags` panics each time it has taken so many
+    #[arg(long, value_name = "POSTS")]
+    panic_every: Option<NonZeroU64>,
 }
 
 /// Posts a second; `None` as fast as they are taken.
@@ -84,6 +88,7 @@ impl Args {
             parallelism: self.parallelism.unwrap_or_else(cores),
             delivery: if self.at_most_once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce },
             end_after: self.end_after,
+            panic_every: self.panic_every,
         })
     }
 

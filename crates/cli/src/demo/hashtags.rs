@@ -6,6 +6,7 @@
 //! `#STRASSE`.
 
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 
 use squall::{Bolt, Collector, Declarer, Result, Tuple};
 use unicode_normalization::UnicodeNormalization;
@@ -14,7 +15,27 @@ use unicode_normalization::char::is_combining_mark;
 use super::rows::{Post, Tagged};
 
 /// Emits each hashtag of a post, once: who repeats a tag within a post doesn't make it trend.
-pub struct Hashtags;
+#[derive(Default)]
+pub struct Hashtags {
+    /// Posts that are taken before one more makes the task panic.
+    panics_after: Option<NonZeroU64>,
+    taken: u64,
+}
+
+impl Hashtags {
+    /// A bolt that panics once it has taken so many posts, if any number is given. The task that starts in its place begins to
+    /// count anew.
+    pub fn panicking_after(posts: Option<NonZeroU64>) -> Self {
+        Self { panics_after: posts, taken: 0 }
+    }
+
+    fn panic_if_asked(&mut self) {
+        self.taken += 1;
+        if self.panics_after.is_some_and(|posts| self.taken > posts.get()) {
+            panic!("--panic-every asked for it");
+        }
+    }
+}
 
 impl Bolt for Hashtags {
     fn declare(&self, streams: &mut Declarer) {
@@ -22,6 +43,7 @@ impl Bolt for Hashtags {
     }
 
     fn execute(&mut self, tuple: &Tuple<'_>, out: &mut Collector<'_>) -> Result {
+        self.panic_if_asked();
         let post: Post = tuple.read()?;
         for tag in &hashtags(post.text) {
             out.emit(Tagged { tag, at: post.at, emitted: post.emitted });

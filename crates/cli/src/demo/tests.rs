@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Cursor;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +22,15 @@ const SLIDE_SECONDS: i64 = 1;
 type Posts<'a> = &'a [(i64, &'a str)];
 
 fn run(posts: Posts<'_>, parallelism: u32, delivery: Delivery) -> (Vec<Trend>, Outcome) {
+    run_breaking(posts, parallelism, delivery, None)
+}
+
+fn run_breaking(
+    posts: Posts<'_>,
+    parallelism: u32,
+    delivery: Delivery,
+    panic_every: Option<NonZeroU64>,
+) -> (Vec<Trend>, Outcome) {
     let mut lines = String::new();
     for (second, text) in posts {
         let at = Timestamp::from_millis(second * 1_000);
@@ -38,6 +48,7 @@ fn run(posts: Posts<'_>, parallelism: u32, delivery: Delivery) -> (Vec<Trend>, O
         parallelism,
         delivery,
         end_after: None,
+        panic_every,
     };
     let found = Arc::new(Mutex::new(Vec::new()));
     let publish = found.clone();
@@ -95,6 +106,17 @@ fn at_most_once_finds_the_same_and_tracks_nothing() {
     let (trends, outcome) = run(&posts, 2, Delivery::AtMostOnce);
     assert_eq!(trends, naive(&posts));
     assert_eq!((outcome.books.emitted, outcome.books.acked), (4, 0));
+}
+
+#[test]
+fn a_bolt_that_panics_over_and_over_loses_no_post_and_counts_none_twice() {
+    let posts: Vec<_> = (0..300).map(|second| (second, ["#a", "#b #a", "#c"][second as usize % 3])).collect();
+    let (trends, outcome) = run_breaking(&posts, 2, Delivery::AtLeastOnce, NonZeroU64::new(40));
+    assert_eq!(trends.last(), naive(&posts).last(), "over all");
+    let books = outcome.books;
+    assert_eq!((books.acked, books.given_up, books.left), (300, 0, 0));
+    assert!(books.failed >= 3, "{books:?}");
+    assert_eq!(books.emitted, 300 + books.failed, "each that failed was emitted again");
 }
 
 #[test]

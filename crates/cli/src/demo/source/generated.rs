@@ -38,7 +38,7 @@ impl Generated {
 }
 
 impl Spout for Generated {
-    /// A post that fails is gone: there are more where it came from.
+    /// Posts need no names: who keeps them until they are acked tells them apart.
     type Id = ();
 
     fn declare(&self, streams: &mut Declarer) {

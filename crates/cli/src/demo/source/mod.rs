@@ -42,14 +42,17 @@ impl Source {
         let Spouts { window, parallelism, end_after } = *settings;
         match self {
             Self::Generated { seed, rate } => {
-                let make = move || Generated::new(seed, rate, Slides::new(window), end_after);
+                let make = move || {
+                    let posts = move || Generated::new(seed, rate, Slides::new(window), end_after);
+                    squall::Replay::new(posts, ReplayPolicy::default())
+                };
                 topology.spout(id, make).parallelism(parallelism);
             }
             Self::Replayed { input, speed, notes } => {
                 let replay = Arc::new(Replay { input, speed, notes, end_after });
                 let make = move || {
                     let replay = replay.clone();
-                    // A post that fails is emitted again: a file isn't asked for a line twice.
+                    // A post that fails is emitted again by its keeper: a file isn't asked for a line twice.
                     squall::Replay::new(
                         move || Replayed::new(replay.clone(), Slides::new(window)),
                         ReplayPolicy::default(),
