@@ -312,3 +312,24 @@ codes! {
     /// The system refuses what a command needs.
     COMMAND_SYSTEM = Code::new(7010);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_stand_in_their_order_and_none_is_given_twice() {
+        for pair in ALL.windows(2) {
+            assert!(pair[0].number() < pair[1].number(), "{} stands before {}", pair[0], pair[1]);
+        }
+    }
+
+    #[test]
+    fn each_is_read_back_from_how_it_is_written() {
+        for code in ALL {
+            assert_eq!(code.to_string().parse::<Code>(), Ok(*code));
+            let written = postcard::to_stdvec(code).unwrap();
+            assert_eq!(postcard::from_bytes::<Code>(&written), Ok(*code));
+        }
+    }
+}
