@@ -131,21 +131,6 @@ fn a_leader_s_clock_that_runs_away_takes_the_state_s_time_no_further_than_the_ca
 }
 
 #[test]
-fn what_the_cluster_itself_wants_goes_on_from_the_state_s_time_a_window_at_a_time() {
-    let mut log = Log::at_level(3);
-    log.done(submit("words"));
-    let now = log.state.now();
-    let far = UnixMillis::new(now.get() + 1_000_000_000);
-    assert_eq!(log.state.own_time(far), now.plus(WINDOW));
-    let soon = UnixMillis::new(now.get() + 5);
-    assert_eq!((log.state.own_time(soon), log.state.own_time(UnixMillis::ZERO)), (soon, UnixMillis::ZERO));
-    let mut own = log.envelope(kill("words", 0));
-    (own.at, own.request) = (log.state.own_time(far), RequestId::new(log.state.own_time(far), 9));
-    assert!(log.apply(&own).reply.is_ok());
-    assert_eq!(log.state.now(), now.plus(WINDOW));
-}
-
-#[test]
 fn answers_that_nobody_can_ask_for_are_forgotten() {
     let mut log = Log::new();
     for number in 0..50 {

@@ -9,6 +9,7 @@ use squall_raft::{ProposeError, Raft, ReadError};
 use squall_types::cluster::{ClusterId, MasterName, RaftId, RequestId, Revision, UnixMillis, UserName};
 use squall_types::codes;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::blobs::BlobStore;
 use crate::env::Env;
@@ -17,6 +18,7 @@ use crate::gate::Passage;
 use crate::leading::Leading;
 use crate::machine::Shared;
 use crate::metrics::Metrics;
+use crate::own_time::OwnTime;
 use crate::peers::Peers;
 
 /// Which master this is.
@@ -59,12 +61,15 @@ pub(crate) struct Core {
     pub peers: Peers,
     pub blobs: BlobStore,
     pub metrics: Metrics,
+    pub time: OwnTime,
 }
 
 /// What is asked of a change of the state, besides the command.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
     pub request: RequestId,
+    /// When, by the cluster's own time; none: a caller wants it, and the leader's clock says.
+    pub at: Option<UnixMillis>,
     pub expected: Option<Revision>,
     /// Who wants it; none: nobody was asked who they are, or the cluster itself wants it.
     pub actor: Option<UserName>,
@@ -85,8 +90,8 @@ impl Core {
             let cause = "not all masters understand this yet";
             return Err(Fault::new(tonic::Code::FailedPrecondition, codes::LEVEL_OUT_OF_REACH, cause, next_step));
         }
-        let Wish { request, expected, actor, origin } = wish;
-        let at = if origin.is_none() { self.own_time() } else { self.env.clock.now() };
+        let Wish { request, at, expected, actor, origin } = wish;
+        let at = at.unwrap_or_else(|| self.env.clock.now());
         let envelope = Envelope { request, at, actor, origin, expected, command };
         let bytes = Bytes::from(envelope.encode()?);
         let outcome = self.log.propose(bytes).await.map_err(|error| self.not_proposed(&error))?.reply;
@@ -98,13 +103,18 @@ impl Core {
 
     /// The cluster's own wish.
     pub(crate) fn own(&self) -> Wish {
-        let request = RequestId::new(self.own_time(), u128::from_le_bytes(self.env.random.bytes()));
-        Wish { request, expected: None, actor: None, origin: None }
+        let at = self.own_time();
+        Wish { request: self.own_request(at), at: Some(at), expected: None, actor: None, origin: None }
     }
 
     /// What time it is for what the cluster itself wants.
     pub(crate) fn own_time(&self) -> UnixMillis {
-        self.read().own_time(self.env.clock.now())
+        self.time.read(self.read().now(), Instant::now())
+    }
+
+    /// A request id of the cluster's own.
+    pub(crate) fn own_request(&self, at: UnixMillis) -> RequestId {
+        RequestId::new(at, u128::from_le_bytes(self.env.random.bytes()))
     }
 
     /// A caller's wish that has no request id of its own.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures_util::Stream;
 use squall_raft::{Contents, Disk, RedbDisk, StorageError, Writer};
-use squall_types::cluster::{MasterName, RequestId, UnixMillis};
+use squall_types::cluster::{MasterName, UnixMillis};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The wall clock.
@@ -100,11 +100,6 @@ impl Env {
             network: Arc::new(Machine),
             disks: Arc::new(Machine),
         }
-    }
-
-    /// A request id of this master's own.
-    pub(crate) fn request_id(&self) -> RequestId {
-        RequestId::new(self.clock.now(), u128::from_le_bytes(self.random.bytes()))
     }
 }
 

@@ -22,6 +22,7 @@ mod machine;
 pub mod metrics;
 mod node;
 pub mod offline;
+mod own_time;
 mod packages;
 mod peers;
 mod reign;

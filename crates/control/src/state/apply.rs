@@ -1,7 +1,7 @@
 //! One command after the other.
 
 use serde::{Deserialize, Serialize};
-use squall_types::cluster::{Epoch, Revision, TopologyVersion, UnixMillis};
+use squall_types::cluster::{Epoch, RequestId, Revision, TopologyVersion, UnixMillis};
 
 use super::{Done, State};
 use crate::command::{Command, Envelope};
@@ -43,7 +43,7 @@ impl State {
             return Outcome { revision, reply: Err(refusal), events: Vec::new(), repeated: false };
         }
         self.revision = revision;
-        self.now = self.now.max(self.believed(envelope));
+        self.now = self.now.max(self.believed(envelope.at, envelope.request));
         self.requests.forget(self.now);
         match self.requests.judge(envelope.request, self.now) {
             Verdict::Run => self.run(envelope),
@@ -59,11 +59,8 @@ impl State {
 
     /// The stamp, as far as the clock that the request was made by vouches for it: a leader's clock that has run away would else take the
     /// state's time with it, which never comes back, and nobody's requests would be young enough any more.
-    fn believed(&self, envelope: &Envelope) -> UnixMillis {
-        if self.level < Supported::TWO_CLOCKS {
-            return envelope.at;
-        }
-        envelope.at.min(envelope.request.made_at().plus(WINDOW))
+    pub(super) fn believed(&self, at: UnixMillis, request: RequestId) -> UnixMillis {
+        if self.level < Supported::TWO_CLOCKS { at } else { at.min(request.made_at().plus(WINDOW)) }
     }
 
     fn run(&mut self, envelope: &Envelope) -> Outcome {

@@ -55,7 +55,7 @@ impl State {
         }
         self.revision = revision;
         if let Some(author) = author {
-            self.now = self.now.max(author.at);
+            self.now = self.now.max(self.believed(author.at, author.request));
             self.requests.forget(self.now);
             self.requests.remember(author.request, self.now, revision, &Ok(Reply::Done));
         }

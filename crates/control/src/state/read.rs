@@ -8,7 +8,7 @@ use squall_types::cluster::{
 };
 
 use super::{Blob, Deployed, Member, State, Worker};
-use crate::requests::{Verdict, WINDOW};
+use crate::requests::Verdict;
 use crate::{Compacted, Event, Lifecycle, Refusal, SecretHash, Subject, Token, TokenId, Unplaced};
 
 /// How much there is of everything.
@@ -61,12 +61,6 @@ impl State {
     /// The latest time that a leader stamped.
     pub fn now(&self) -> UnixMillis {
         self.now
-    }
-
-    /// What time it is for what the cluster itself wants, when its leader's clock shows this: nobody else's clock vouches for it, so it goes on
-    /// from the state's time by so much at a time that a request may be off.
-    pub fn own_time(&self, clock: UnixMillis) -> UnixMillis {
-        clock.min(self.now.plus(WINDOW))
     }
 
     /// All topologies.

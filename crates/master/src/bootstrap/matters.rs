@@ -19,7 +19,7 @@ pub(crate) struct Matters {
 impl Matters {
     /// All of it that isn't on record yet.
     pub(crate) fn of(&self, core: &Core) -> (Vec<internal::Denial>, Option<internal::WantedToken>) {
-        let now = core.env.clock.now();
+        let now = core.own_time();
         let on_record = |request| matches!(core.read().answered(request, now), Ok(Some(_)) | Err(_));
         let denials = self.denials.waiting(now, on_record).into_iter().map(denial).collect();
         (denials, self.wanted(core))

@@ -174,8 +174,9 @@ impl Gate {
         if let Some(core) = core {
             let path = call.path.trim_start_matches("/squall.").trim_start_matches("v1.");
             let call = Line::lossy(&format!("{path} ({})", denied.code()));
-            let denial = Denial { request: core.env.request_id(), call, actor, origin: origin.clone() };
-            self.denials.take(core.env.clock.now(), denial);
+            let now = core.own_time();
+            let denial = Denial { request: core.own_request(now), call, actor, origin: origin.clone() };
+            self.denials.take(now, denial);
         }
         denied.into()
     }

@@ -33,7 +33,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         let answers = futures_util::future::join_all(asked).await;
         for Present { id, identity, denials, wanted } in answers.into_iter().flatten() {
             let report = report(&core.read(), id, &identity).map(|command| (core.own(), command));
-            let denied = denials.into_iter().take(MOST_DENIALS).filter_map(denied);
+            let denied = denials.into_iter().take(MOST_DENIALS).filter_map(|it| denied(&core, it));
             let token = wanted.and_then(|wanted| token(&core, &identity, wanted));
             for (wish, command) in report.into_iter().chain(denied).chain(token) {
                 if let Err(fault) = core.decide(wish, command).await {
@@ -63,10 +63,11 @@ async fn ask(core: &Core, id: RaftId, address: String) -> Option<Present> {
 }
 
 /// What is to be put on record of a call that a member has turned away.
-fn denied(denial: internal::Denial) -> Option<(Wish, Command)> {
+fn denied(core: &Core, denial: internal::Denial) -> Option<(Wish, Command)> {
     let actor = Some(denial.actor).filter(|actor| !actor.is_empty());
     let wish = Wish {
         request: denial.request_id.parse().ok()?,
+        at: Some(core.own_time()),
         expected: None,
         actor: actor.map(|actor| actor.parse()).transpose().ok()?,
         origin: Some(Line::lossy(&denial.origin)),

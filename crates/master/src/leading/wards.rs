@@ -153,7 +153,7 @@ impl Wards {
                     self.commands.push(Command::RecordWorkers(vec![WorkerRecord { worker, incarnation, fate }]));
                 }
                 Effect::Quarantine { worker, lasting, strikes } => {
-                    let until = Some(core.env.clock.now().plus(lasting));
+                    let until = Some(core.own_time().plus(lasting));
                     self.commands.push(Command::Quarantine { worker, until, strikes });
                 }
             }

@@ -235,8 +235,8 @@ impl Watch {
     }
 
     fn view(&self) -> View {
+        let now = self.core.own_time();
         let state = self.core.read();
-        let now = self.core.env.clock.now();
         let mut workers = self.wards.seen(Instant::now());
         for (name, seen) in &mut workers {
             if let Some(worker) = state.worker(name) {

@@ -29,6 +29,7 @@ use crate::http::Readiness;
 use crate::leading::Settings;
 use crate::machine::{Machine, empty};
 use crate::metrics::Metrics;
+use crate::own_time::OwnTime;
 use crate::packages::{self, BlobsService, FetchService};
 use crate::peers::Peers;
 use crate::reign::Reign;
@@ -85,6 +86,7 @@ impl Life {
             peers: self.peers.clone(),
             blobs: self.blobs.clone(),
             metrics: self.metrics.clone(),
+            time: OwnTime::default(),
         });
         open(&self.gate, self.message, &self.formed, &self.health, &core, service).await;
         let mut parts = JoinSet::new();

@@ -88,7 +88,7 @@ pub(crate) async fn replace(core: &Arc<Core>, wish: &Wish, name: &MasterName) ->
     let old = named(&core.read(), name)?;
     let address = core.address_of(old).ok_or_else(|| changed(core, ChangeError::UnknownMember { id: old }))?;
     let newcomer = newcomer(core, &address).await?;
-    let out = Wish { request: core.env.request_id(), ..wish.clone() };
+    let out = Wish { request: core.own().request, ..wish.clone() };
     applied(core, core.log.on_terms(terms(core, &out, members)).remove(old).await)?;
     let left = core.log.status().borrow().members.clone();
     let added = core.log.on_terms(terms(core, wish, left)).add_learner(newcomer).await;

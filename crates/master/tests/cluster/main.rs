@@ -5,6 +5,7 @@
 mod alone;
 mod audit;
 mod calls;
+mod clocks;
 mod events;
 mod packages;
 mod reborn;

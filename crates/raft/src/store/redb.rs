@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod torn;
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
@@ -19,8 +20,29 @@ const SNAPSHOT: &str = "snapshot";
 const TERM_BEFORE: &str = "term_before";
 
 /// A master's log in a file.
+///
+/// The database panics at some damage, whenever it meets it: when it is opened, written to or let go. Each is caught here; what is on disk is
+/// what the last whole transaction left.
 pub struct RedbDisk {
-    database: Database,
+    /// There until it is dropped.
+    database: Option<Database>,
+}
+
+impl Drop for RedbDisk {
+    fn drop(&mut self) {
+        let database = self.database.take();
+        // Whatever it has to say of damage now, nothing is lost by it that was there.
+        let _ = caught(|| {
+            drop(database);
+            Ok(())
+        });
+    }
+}
+
+/// What comes of it, or that the file is damaged.
+fn caught<T>(work: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
+    let done = std::panic::catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or(Err(StorageError::Damaged { what: "the log's file", flaw: Flaw::Database }))
 }
 
 impl RedbDisk {
@@ -30,10 +52,7 @@ impl RedbDisk {
     /// If it is damaged, another master's, written by a newer release, in use, or if the disk refuses.
     pub fn open(path: &Path, name: &MasterName) -> Result<(Self, Contents), StorageError> {
         refuse_what_redb_panics_at(path)?;
-        // The database panics at some damage. What it had opened is dropped with it, and nothing was written.
-        let opened = std::panic::catch_unwind(|| Self::open_and_read(path));
-        let (disk, contents) =
-            opened.unwrap_or(Err(StorageError::Damaged { what: "the log's file", flaw: Flaw::Database }))?;
+        let (disk, contents) = caught(|| Self::open_and_read(path))?;
         if let Some(found) = contents.identity.as_ref().map(|identity| &identity.name).filter(|found| *found != name) {
             return Err(StorageError::OtherMaster { found: found.clone(), expected: name.clone() });
         }
@@ -48,13 +67,17 @@ impl RedbDisk {
         // The log is small and mirrored in memory.
         builder.set_cache_size(4 << 20);
         let database = builder.create(path).map_err(StorageError::of_redb)?;
-        let disk = Self { database };
+        let disk = Self { database: Some(database) };
         let contents = disk.read()?;
         Ok((disk, contents))
     }
 
+    fn database(&self) -> &Database {
+        self.database.as_ref().expect("it is there until it is dropped")
+    }
+
     fn read(&self) -> Result<Contents, StorageError> {
-        let transaction = self.database.begin_read().map_err(StorageError::of_redb)?;
+        let transaction = self.database().begin_read().map_err(StorageError::of_redb)?;
         let meta = match transaction.open_table(META) {
             Ok(meta) => meta,
             Err(TableError::TableDoesNotExist(_)) => return Ok(Contents::default()),
@@ -89,7 +112,13 @@ impl RedbDisk {
 
 impl Disk for RedbDisk {
     fn write(&mut self, batch: &Batch) -> Result<(), StorageError> {
-        let mut transaction = self.database.begin_write().map_err(StorageError::of_redb)?;
+        caught(|| self.commit(batch))
+    }
+}
+
+impl RedbDisk {
+    fn commit(&self, batch: &Batch) -> Result<(), StorageError> {
+        let mut transaction = self.database().begin_write().map_err(StorageError::of_redb)?;
         // Without it the whole file is read again after a crash.
         transaction.set_quick_repair(true);
         {
