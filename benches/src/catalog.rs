@@ -6,7 +6,9 @@ use squall::Delivery::{self, AtLeastOnce, AtMostOnce};
 use crate::error::Error;
 use crate::harness::Figures;
 use crate::plans::{self, Size};
-use crate::{allocations, awaiting, derive, idle, latency, line, memory, null, rare, words};
+use crate::{
+    allocations, awaiting, carriage, derive, frames, idle, latency, line, masters, memory, null, rare, remote, words,
+};
 
 /// A bench: how it is called, what it is compared with, and what is asked of its figures.
 pub struct Bench {
@@ -70,8 +72,10 @@ pub fn benches() -> Vec<Bench> {
     benches.push(allocations());
     benches.extend([AtMostOnce, AtLeastOnce].map(memory));
     benches.extend(others());
+    benches.extend(between_slots());
     benches.push(plan(Size { workers: 100, topologies: 10, executors: 500 }, 20.0, 5.0));
     benches.push(plan(Size { workers: 5_000, topologies: 100, executors: 1_000 }, 2_000.0, 500.0));
+    benches.extend(masters());
     benches
 }
 
@@ -178,10 +182,66 @@ fn others() -> [Bench; 4] {
     ]
 }
 
+fn between_slots() -> [Bench; 5] {
+    let remote = |delivery| {
+        Bench::new(format!("remote-{}", mode(delivery)), 6.0, move |seconds| remote::run(delivery, seconds))
+            .higher("mrows_s", "M rows/s", json!({ "min": 5.0 }), json!({ "min": 10.0 }))
+            .higher("payload_mb_s", "MB/s", json!({ "ratio_min": 0.5 }), json!({ "ratio_min": 0.8 }))
+            .told("cpu_s_per_m", "CPU-s/M rows")
+    };
+    [
+        remote(AtMostOnce),
+        remote(AtLeastOnce),
+        Bench::new("frames", 3.0, frames::run)
+            .lower("write_ns", "ns/row", json!({ "max": 30.0 }), json!({ "max": 15.0 }))
+            .lower("read_ns", "ns/row", json!({ "max": 150.0 }), json!({ "max": 73.0 }))
+            .told("bytes", "bytes/row"),
+        Bench::new("carriage", 6.0, carriage::run)
+            .higher("mrows_s", "M rows/s", json!({ "min": 5.0 }), json!({ "min": 10.0 }))
+            .higher("payload_mb_s", "MB/s", json!({ "ratio_min": 0.5 }), json!({ "ratio_min": 0.8 }))
+            .told("cpu_s_per_m", "CPU-s/M rows")
+            .told("cpu_s_per_gb", "CPU-s/GB"),
+        Bench::new("carriage-packed", 3.0, carriage::run_packed)
+            .higher("mrows_s", "M rows/s", json!({ "min": 1.0 }), Value::Null)
+            .told("cpu_s_per_m", "CPU-s/M rows"),
+    ]
+}
+
 fn plan(size: Size, must: f64, aim: f64) -> Bench {
     let time = |bench: Bench, metric: &str| bench.lower(metric, "ms", json!({ "max": must }), json!({ "max": aim }));
     let bench = Bench::new(format!("plan-{}", size.workers), 3.0, move |seconds| plans::run(size, seconds));
     ["fresh_ms", "death_ms", "still_ms"].into_iter().fold(bench, time).told("check_ms", "ms")
+}
+
+fn masters() -> [Bench; 5] {
+    let most = |most: f64| json!({ "max": most });
+    [
+        Bench::new("masters-failover", 0.0, masters::failover::run)
+            .told("p50_ms", "ms")
+            .lower("of_30_the_29th_ms", "ms", most(1_500.0), most(800.0))
+            .told("most_ms", "ms"),
+        Bench::new("masters-activates", 10.0, masters::activates::run)
+            .higher("committed_s", "commands/s", json!({ "min": 3_000.0 }), json!({ "min": 8_000.0 }))
+            .told("p50_ms", "ms")
+            .lower("p99_ms", "ms", most(50.0), most(20.0))
+            .told("masters_cores", "cores, all three")
+            .told("clients_cores", "cores"),
+        Bench::new("masters-idle", 20.0, masters::idle::run).lower("rss_mb", "MB", most(40.0), most(20.0)).lower(
+            "cpu_percent",
+            "% of a core",
+            most(0.5),
+            most(0.2),
+        ),
+        Bench::new("masters-start", 0.0, masters::start::run)
+            .lower("ready_ms", "ms", most(1_000.0), most(300.0))
+            .told("most_ms", "ms")
+            .told("entries", "entries"),
+        Bench::new("masters-streams", 20.0, masters::streams::run)
+            .lower("cpu_percent", "% of a core", most(25.0), most(10.0))
+            .told("rss_mb", "MB")
+            .told("beats_s", "beats/s")
+            .told("workers_cores", "cores"),
+    ]
 }
 
 #[cfg(test)]

@@ -52,6 +52,12 @@ pub enum Error {
     /// The topology isn't run the way that the bench is about.
     #[error("{0}")]
     Shape(&'static str),
+    /// A master refused a call, or wasn't there for it.
+    #[error("a call of a master failed")]
+    Call(#[from] Box<tonic::Status>),
+    /// What a bench needs of the system isn't to be had.
+    #[error("the system refuses {0}")]
+    System(&'static str, #[source] std::io::Error),
     /// The other program can't be run.
     #[error("can't run {}", .0.display())]
     Run(PathBuf, #[source] std::io::Error),

@@ -1,4 +1,4 @@
-//! What the process costs: CPU time and memory, as the kernel counts them.
+//! What a process costs: CPU time and memory, as the kernel counts them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,32 +9,48 @@ fn read(path: PathBuf) -> Result<String, Error> {
     fs::read_to_string(&path).map_err(|source| Error::Proc(path, source))
 }
 
-/// CPU seconds of all threads that are alive.
+/// CPU seconds of all of this process's threads that are alive.
 ///
 /// # Errors
 /// The kernel doesn't count them.
 pub fn cpu_seconds() -> Result<f64, Error> {
-    let folder = Path::new("/proc/self/task");
-    let fail = |source| Error::Proc(folder.to_path_buf(), source);
+    cpu_seconds_of("self")
+}
+
+/// CPU seconds of all threads of a process that are alive; `self` is this one.
+///
+/// # Errors
+/// There is no such process, or the kernel doesn't count them.
+pub fn cpu_seconds_of(process: &str) -> Result<f64, Error> {
+    let folder = Path::new("/proc").join(process).join("task");
+    let fail = |source| Error::Proc(folder.clone(), source);
     let mut ns = 0;
-    for thread in fs::read_dir(folder).map_err(fail)? {
+    for thread in fs::read_dir(&folder).map_err(fail)? {
         // A thread that has ended meanwhile counts for nothing.
         let Ok(text) = read(thread.map_err(fail)?.path().join("schedstat")) else { continue };
         let ran = text.split_whitespace().next().and_then(|it| it.parse::<u64>().ok());
-        ns += ran.ok_or(Error::NoFigure("the time on a core", "/proc/self/task/*/schedstat"))?;
+        ns += ran.ok_or(Error::NoFigure("the time on a core", "/proc/*/task/*/schedstat"))?;
     }
     Ok(ns as f64 / 1e9)
 }
 
-/// Resident memory, in MB.
+/// This process's resident memory, in MB.
 ///
 /// # Errors
 /// The kernel doesn't say.
 pub fn rss_mb() -> Result<f64, Error> {
-    let text = read("/proc/self/status".into())?;
+    rss_mb_of("self")
+}
+
+/// Resident memory of a process, in MB; `self` is this one.
+///
+/// # Errors
+/// There is no such process, or the kernel doesn't say.
+pub fn rss_mb_of(process: &str) -> Result<f64, Error> {
+    let text = read(Path::new("/proc").join(process).join("status"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|it| it.split_whitespace().next()?.parse::<f64>().ok());
-    kib.map(|kib| kib * 1024.0 / 1e6).ok_or(Error::NoFigure("VmRSS", "/proc/self/status"))
+    kib.map(|kib| kib * 1024.0 / 1e6).ok_or(Error::NoFigure("VmRSS", "/proc/*/status"))
 }
 
 /// The value that `share` of the sorted values are at most; 0 of none.

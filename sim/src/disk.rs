@@ -1,11 +1,15 @@
 //! A master's disk: it outlives the master's processes, and keeps what was synced.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use squall_raft::store::{Batch, Log};
-use squall_raft::{Contents, Disk, StorageError};
+use squall_raft::{Contents, Disk, Pause, StorageError};
+use squall_tests::Rng;
 
-use crate::plant::Plant;
+/// How long a write takes at most, in milliseconds: at most times, and while the disk is slow.
+const QUICK: usize = 3;
+const SLOW: usize = 250;
 
 /// The disk. Its clones are the same.
 #[derive(Clone, Default)]
@@ -18,12 +22,26 @@ struct Sides {
     /// What the running master has written.
     written: Contents,
     writes: u64,
+    slow: bool,
 }
 
 impl Platter {
     /// What the master finds when it starts.
     pub fn contents(&self) -> Contents {
         self.lock().written.clone()
+    }
+
+    /// The life of this disk, if it has one yet.
+    pub fn id(&self) -> Option<u64> {
+        self.lock().written.identity.as_ref().map(|identity| identity.id.get())
+    }
+
+    /// The term of an entry that would be there after a crash; 0, if a snapshot has taken its place.
+    pub fn term_at(&self, index: u64) -> Option<u64> {
+        let sides = self.lock();
+        let log = sides.synced.log.as_ref()?;
+        let entry = log.entries.iter().rev().find(|entry| entry.index == index).map(|entry| entry.term);
+        entry.or_else(|| (index <= log.snapshot.index).then_some(0))
     }
 
     /// The power goes: what was not synced is forgotten.
@@ -37,9 +55,23 @@ impl Platter {
         *self.lock() = Sides::default();
     }
 
-    /// For the master that starts now.
-    pub fn writer(&self, plant: Plant) -> impl Disk + use<> {
-        Head { platter: self.clone(), plant }
+    /// It takes long over each write, from now on or no more.
+    pub fn slow(&self, slow: bool) {
+        self.lock().slow = slow;
+    }
+
+    /// For the master that starts now; `lazy`: it says that it has synced, and mostly hasn't.
+    pub fn writer(&self, lazy: bool) -> impl Disk + use<> {
+        Head { platter: self.clone(), lazy }
+    }
+
+    /// How long each write takes.
+    pub fn pace(&self, mut dice: Rng) -> Pause {
+        let platter = self.clone();
+        Box::new(move || {
+            let most = if platter.lock().slow { SLOW } else { QUICK };
+            Duration::from_millis(dice.below(most) as u64)
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Sides> {
@@ -49,22 +81,15 @@ impl Platter {
 
 struct Head {
     platter: Platter,
-    plant: Plant,
+    lazy: bool,
 }
 
 impl Disk for Head {
     fn write(&mut self, batch: &Batch) -> Result<(), StorageError> {
         let mut sides = self.platter.lock();
-        let mut batch = batch.clone();
-        if let (Plant::VoteNotStored, Some(hard)) = (self.plant, &mut batch.hard) {
-            hard.vote = 0;
-        }
-        if let (Plant::SnapshotWithoutMembers, Some(snapshot)) = (self.plant, &mut batch.snapshot) {
-            snapshot.conf.voters.truncate(1);
-        }
-        store(&mut sides.written, batch);
+        store(&mut sides.written, batch.clone());
         sides.writes += 1;
-        if self.plant != Plant::SkippedSync || sides.writes.is_multiple_of(8) {
+        if !self.lazy || sides.writes.is_multiple_of(8) {
             sides.synced = sides.written.clone();
         }
         Ok(())
@@ -109,9 +134,9 @@ mod tests {
 
     #[test]
     fn what_was_written_is_there_after_a_crash_unless_its_sync_was_skipped() {
-        for (plant, term) in [(Plant::None, 1), (Plant::SkippedSync, 0)] {
+        for (lazy, term) in [(false, 1), (true, 0)] {
             let platter = Platter::default();
-            platter.writer(plant).write(&vote(1)).unwrap();
+            platter.writer(lazy).write(&vote(1)).unwrap();
             assert_eq!(platter.contents().hard.term, 1);
             platter.crash();
             assert_eq!(platter.contents().hard.term, term);
@@ -121,8 +146,17 @@ mod tests {
     #[test]
     fn a_lost_disk_holds_nothing() {
         let platter = Platter::default();
-        platter.writer(Plant::None).write(&vote(1)).unwrap();
+        platter.writer(false).write(&vote(1)).unwrap();
         platter.wipe();
         assert_eq!(platter.contents(), Contents::default());
+    }
+
+    #[test]
+    fn a_slow_disk_takes_longer() {
+        let platter = Platter::default();
+        let mut pace = platter.pace(Rng::new(1));
+        assert!((0..100).all(|_| pace() < Duration::from_millis(QUICK as u64)));
+        platter.slow(true);
+        assert!((0..100).any(|_| pace() > Duration::from_millis(SLOW as u64 / 2)));
     }
 }

@@ -7,7 +7,6 @@ compile_error!("build this in its own folder, where .cargo/config.toml sets --cf
 mod clients;
 mod disk;
 mod invariants;
-mod machine;
 mod many;
 mod master;
 mod net;
@@ -16,8 +15,11 @@ mod plant;
 mod report;
 mod run;
 mod scenario;
-mod service;
+mod shelf;
+mod stillness;
+mod surroundings;
 mod trace;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -77,12 +79,17 @@ fn main() -> ExitCode {
 }
 
 fn one(seed: u64, trace: bool, plant: Plant) -> ExitCode {
+    // A panic in one task would be one in whatever is dropped after it, and end in no words at all.
+    std::panic::set_hook(Box::new(move |panic| {
+        println!("{}", Report::of_panic(seed, &panic.to_string()).line());
+        std::process::exit(1);
+    }));
     let outcome = run::simulate(seed, plant);
     let report = Report::of(seed, &outcome);
     if trace {
         print!("{}", outcome.trace);
     }
-    println!("{}", serde_json::to_string(&report).expect("plain data is written as JSON"));
+    println!("{}", report.line());
     if report.violation.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -1,73 +1,64 @@
-//! A master's place in the simulation: the shipped host of Raft and the shipped replicated state, on a simulated network, clock and disk.
+//! A master's place in the simulation: the shipped daemon on a simulated network, clock and disk.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use squall_control::{Outcome, Seed, State, Supported};
-use squall_proto::v1::topologies_server::TopologiesServer;
-use squall_raft::store::{self, Identity};
-use squall_raft::{Dial, Disk, Member, Raft, Role, Running, Settings, Standing, Writer};
+use squall_control::State;
+use squall_control::plan::Standing;
+use squall_master::config::MasterConfig;
+use squall_master::{Node, Secured};
+use squall_raft::Role;
 use squall_tests::Rng;
-use squall_types::cluster::{ClusterId, RaftId, UnixMillis};
-use tonic::transport::{Channel, Server};
+use squall_types::cluster::Revision;
 
-use crate::clients::address;
-use crate::disk::Platter;
-use crate::invariants::Seen;
-use crate::machine::{Machine, seat};
+use crate::invariants::{Fresh, Seen};
 use crate::net::Breaks;
 use crate::network;
 use crate::plant::Plant;
 use crate::scenario::Scenario;
-use crate::service::Service;
+use crate::shelf::Shelf;
+use crate::surroundings::{Machine, Watch};
 
 /// Where masters listen.
-const PORT: u16 = 7400;
-/// Small, so that a minute sees many.
-const SNAPSHOT_EVERY: u64 = 60;
-/// What is kept before a snapshot: less than a master misses that is away for some seconds.
-const TAIL: u64 = 10;
+pub const PORT: u16 = 7400;
+/// The whole state is hashed once in so many revisions, for it takes as long as all else; and whenever it comes to rest.
+const HASHED: u64 = 8;
 
 /// One master's place, whatever lives there. Its clones are the same place.
 #[derive(Clone)]
 pub struct Site {
     place: usize,
-    breaks: Breaks,
+    masters: usize,
     plant: Plant,
-    disk: Platter,
+    machine: Machine,
     now: Arc<Mutex<Now>>,
 }
 
 /// What lives there now.
 struct Now {
     life: u64,
-    rng: Rng,
-    /// This disk's life.
-    id: RaftId,
-    running: Option<(Raft<Outcome>, Machine)>,
-    digest: Option<(u64, u64)>,
+    dice: Rng,
+    running: Option<Arc<Node>>,
+    /// Up to where its state was looked at.
+    looked: Revision,
     stopped: Option<String>,
 }
 
 impl Site {
-    /// The places of a cluster that is formed: each disk holds the same first state.
+    /// The places of all masters, with empty disks.
     pub fn all(scenario: &Scenario, breaks: &Breaks, plant: Plant) -> Vec<Self> {
-        let rng = Rng::new(scenario.seed).fork(100);
+        let dice = Rng::new(scenario.seed).fork(100);
         let new = |place: usize| {
-            let mut rng = rng.fork(place as u64);
-            let id = draw(&mut rng);
-            let now = Now { life: 0, rng, id, running: None, digest: None, stopped: None };
-            Self { place, breaks: breaks.clone(), plant, disk: Platter::default(), now: Arc::new(Mutex::new(now)) }
+            let dice = dice.fork(place as u64);
+            let machine = Machine {
+                breaks: breaks.clone(),
+                watch: Watch::default(),
+                log: crate::disk::Platter::default(),
+                packages: Shelf::new(dice.fork(1)),
+            };
+            let now = Now { life: 0, dice, running: None, looked: Revision::ZERO, stopped: None };
+            Self { place, masters: scenario.masters, plant, machine, now: Arc::new(Mutex::new(now)) }
         };
-        let sites: Vec<_> = (0..scenario.masters).map(new).collect();
-        let voters: Vec<_> = sites.iter().map(Self::member).collect();
-        let members = voters.iter().map(|voter| (voter.id, seat(voter, Standing::Voter))).collect();
-        let state = first_state(members).encode();
-        for site in &sites {
-            let batch = store::seed(site.identity(), voters.clone(), state.clone());
-            site.disk.writer(Plant::None).write(&batch).expect("a simulated disk takes everything");
-        }
-        sites
+        (0..scenario.masters).map(new).collect()
     }
 
     /// Its number.
@@ -75,50 +66,55 @@ impl Site {
         self.place
     }
 
-    /// The member that its disk makes it.
-    pub fn member(&self) -> Member {
-        let name = network::master(self.place).parse().expect("a letter and a digit");
-        Member { id: self.lock().id, name, address: address(self.place) }
+    /// What it lives on.
+    pub const fn machine(&self) -> &Machine {
+        &self.machine
     }
 
-    /// The log of the master that runs here.
-    pub fn log(&self) -> Option<Raft<Outcome>> {
-        self.lock().running.as_ref().map(|(log, _)| log.clone())
+    /// The life of the disk that is there now.
+    pub fn disk(&self) -> Option<u64> {
+        self.machine.log.id()
     }
 
     /// The master's program.
     ///
     /// # Errors
-    /// If it can't listen; one that stops by itself is seen by [`Site::stopped`].
+    /// Never: one that stops by itself is seen by [`Site::stopped`].
     pub async fn run(self) -> turmoil::Result {
-        let (seed, contents) = {
+        let dice = {
             let mut now = self.lock();
-            now.life += 1;
-            (now.rng.draw(), self.disk.contents())
+            (now.life, now.looked) = (now.life + 1, Revision::ZERO);
+            let life = now.life;
+            now.dice.fork(1_000 + life)
         };
-        let machine = Machine::new(first_state(BTreeMap::new()), self.plant);
-        let settings = Settings {
-            contents,
-            writer: Writer::Inline(Box::new(self.disk.writer(self.plant))),
-            address: address(self.place),
-            dial: Arc::new(Dialling(self.breaks.clone())),
-            seed,
-            snapshot_every: SNAPSHOT_EVERY,
-            tail: TAIL,
-        };
-        match squall_raft::start(settings, machine.clone()) {
-            Ok(Running { handle, service, ended }) => {
-                self.lock().running = Some((handle.clone(), machine.clone()));
-                let topologies = TopologiesServer::new(Service { log: handle, machine, plant: self.plant });
-                let server = Server::builder().add_service(service.into_server()).add_service(topologies);
-                let serving = server.serve_with_incoming(self.breaks.listen(PORT).await?);
-                tokio::spawn(serving);
-                let reason = ended.await?.map_or_else(|| "it was asked to".to_owned(), |reason| chain(&*reason));
-                self.lock().stopped = Some(reason);
+        let started = Node::start(self.config(), Secured::plain(), self.machine.env(&dice, self.plant)).await;
+        let ended = match started {
+            Ok(node) => {
+                let node = Arc::new(node);
+                self.lock().running = Some(node.clone());
+                node.over().await;
+                self.lock().running = None;
+                match Arc::into_inner(node) {
+                    Some(node) => node.ended().await,
+                    None => Ok(()),
+                }
             }
-            Err(reason) => self.lock().stopped = Some(chain(&reason)),
-        }
+            Err(error) => Err(error),
+        };
+        self.lock().stopped = Some(ended.map_or_else(|error| chain(&error), |()| "it was asked to".to_owned()));
         Ok(())
+    }
+
+    fn config(&self) -> MasterConfig {
+        let mut config = MasterConfig::new("/var/lib/squall");
+        let address = |place: usize| network::address(&network::master(place), PORT);
+        config.name = network::master(self.place).parse().ok();
+        config.listen = ([0, 0, 0, 0], PORT).into();
+        config.advertise = address(self.place).parse().ok();
+        config.masters = (0..self.masters).filter_map(|place| address(place).parse().ok()).collect();
+        config.http.listen = None;
+        config.insecure = true;
+        config
     }
 
     /// Why it has ended by itself, if it has.
@@ -129,49 +125,62 @@ impl Site {
     /// It dies, and with it what it had not synced.
     pub fn crash(&self) {
         let mut now = self.lock();
-        (now.running, now.digest, now.stopped) = (None, None, None);
-        self.disk.crash();
+        (now.running, now.stopped) = (None, None);
+        self.machine.crash();
     }
 
-    /// Its disk is lost; it comes back with an empty one, which has a life of its own.
+    /// Its disks are lost.
     pub fn wipe(&self) {
-        self.disk.wipe();
-        if self.plant != Plant::WipedDiskVotes {
-            let mut now = self.lock();
-            now.id = draw(&mut now.rng);
-        }
-        let batch = store::Batch { identity: Some(self.identity()), ..store::Batch::default() };
-        self.disk.writer(Plant::None).write(&batch).expect("a simulated disk takes everything");
+        self.machine.wipe();
     }
 
-    /// What it shows of itself, while it runs.
-    pub fn seen(&self) -> Option<Seen> {
-        let mut now = self.lock();
-        let life = now.life;
-        let (log, machine) = now.running.clone()?;
-        let status = log.status().borrow().clone();
-        let state = machine.state();
-        let applied = status.applied.get();
-        let digest = match now.digest {
-            Some((index, digest)) if index == applied => digest,
-            _ => state.digest(),
-        };
-        now.digest = Some((applied, digest));
+    /// What it shows of itself, while it runs and has a cluster; all but what is fresh.
+    pub fn glance(&self) -> Option<Seen> {
+        let now = self.lock();
+        let node = now.running.clone()?;
+        let status = node.log()?;
         Some(Seen {
             master: self.place,
-            life,
+            life: now.life,
+            cluster: status.cluster.get(),
             raft_id: status.id.get(),
             term: status.term.get(),
             leads: status.role == Role::Leader,
             commit: status.commit.get(),
-            applied,
-            digest,
+            applied: status.applied.get(),
+            voters: status.members.voters().map(|member| member.id.get()).collect(),
+            workers: node.workers(),
+            fresh: None,
         })
     }
 
-    fn identity(&self) -> Identity {
-        let Member { id, name, .. } = self.member();
-        Identity { name, id, cluster: Some(cluster()) }
+    /// The same, with what is new in its state since this was asked last.
+    pub fn seen(&self) -> Option<Seen> {
+        let seen = self.glance()?;
+        let fresh = self.read(|state| {
+            let looked = std::mem::replace(&mut self.lock().looked, state.revision());
+            (looked != state.revision()).then(|| fresh(state, looked))
+        });
+        Some(Seen { fresh: fresh.flatten(), ..seen })
+    }
+
+    /// Its term, while it runs and has a cluster.
+    pub fn term(&self) -> Option<u64> {
+        let node = self.lock().running.clone()?;
+        node.log().map(|status| status.term.get())
+    }
+
+    /// Reads its state, while it runs and has a cluster.
+    pub fn read<T>(&self, read: impl FnOnce(&State) -> T) -> Option<T> {
+        let node = self.lock().running.clone()?;
+        node.read(read)
+    }
+
+    /// Whether it leads, and finds all these workers in order.
+    pub fn finds_open(&self, workers: usize) -> bool {
+        let node = self.lock().running.clone();
+        let standings = node.and_then(|node| node.workers()).unwrap_or_default();
+        standings.len() == workers && standings.values().all(|it| matches!(it, Standing::Open | Standing::Quarantined))
     }
 
     fn lock(&self) -> MutexGuard<'_, Now> {
@@ -179,29 +188,23 @@ impl Site {
     }
 }
 
-fn cluster() -> ClusterId {
-    ClusterId::new(0x0517_6a11).expect("it isn't 0")
-}
-
-fn draw(rng: &mut Rng) -> RaftId {
-    RaftId::new(rng.draw() | 1).expect("an odd number isn't 0")
-}
-
-fn first_state(members: BTreeMap<RaftId, squall_control::Seat>) -> State {
-    let (at, level) = (UnixMillis::new(1_800_000_000_000), Supported::NEWEST);
-    State::new(Seed { cluster: cluster(), at, level, members })
+/// What is new in a state since it was looked at.
+fn fresh(state: &State, looked: Revision) -> Fresh {
+    let revision = state.revision().get();
+    let events = state.events_since(looked.next()).map(|events| events.cloned().collect());
+    let assignment =
+        |topology: &squall_control::Deployed| topology.assignment().map(|it| (topology.name().clone(), it.clone()));
+    Fresh {
+        revision,
+        digest: revision.is_multiple_of(HASHED).then(|| state.digest()),
+        events: events.unwrap_or_default(),
+        assignments: state.topologies().values().filter_map(assignment).collect(),
+        packages: state.blobs().iter().map(|(id, blob)| (*id, blob.held_by.clone())).collect(),
+    }
 }
 
 /// An error and its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
-}
-
-struct Dialling(Breaks);
-
-impl Dial for Dialling {
-    fn channel(&self, address: &str) -> Channel {
-        self.0.channel(address)
-    }
 }

@@ -78,7 +78,11 @@ impl Breaks {
         }))
     }
 
-    fn watch(&self, stream: TcpStream) -> io::Result<Stream> {
+    /// A connection that ends when it is to be ended.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn watch(&self, stream: TcpStream) -> io::Result<Stream> {
         let ends = pair(stream.local_addr()?.ip(), stream.peer_addr()?.ip());
         let mut broken = self.0.subscribe();
         let count = move |broken: &Broken| broken.get(&ends).copied().unwrap_or_default();

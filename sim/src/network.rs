@@ -13,15 +13,26 @@ pub fn master(place: usize) -> String {
     format!("m{place}")
 }
 
+/// The name of a worker's host.
+pub fn worker(number: usize) -> String {
+    format!("w{number}")
+}
+
+/// Where something listens on a host.
+pub fn address(host: &str, port: u16) -> String {
+    format!("{host}:{port}")
+}
+
 /// The host of all clients.
 pub const CLIENTS: &str = "clients";
 
-/// The fault of the network that there is now.
+/// The faults of the network that there are now: at most one of a kind.
 pub struct Network {
     masters: usize,
+    workers: usize,
     latency: Duration,
     breaks: Breaks,
-    now: Option<Active>,
+    now: Vec<Active>,
 }
 
 /// A fault, and whom it is between.
@@ -36,8 +47,8 @@ struct Active {
 impl Network {
     /// A whole network.
     pub fn new(scenario: &Scenario, breaks: Breaks) -> Self {
-        let Scenario { masters, latency, .. } = *scenario;
-        Self { masters, latency, breaks, now: None }
+        let Scenario { masters, workers, latency, .. } = *scenario;
+        Self { masters, workers, latency, breaks, now: Vec::new() }
     }
 
     /// A fault begins, with this master as its first victim. Returns what it is, in words.
@@ -46,7 +57,9 @@ impl Network {
         let pairs = self.pairs(fault.kind, victim, &mut dice);
         for (from, to) in &pairs {
             match fault.kind {
-                Kind::Partition | Kind::CutOff => sim.partition(from.as_str(), to.as_str()),
+                Kind::Partition | Kind::Bridge | Kind::CutOff | Kind::WorkerCut | Kind::WorkerGone => {
+                    sim.partition(from.as_str(), to.as_str());
+                }
                 Kind::OneWay => sim.partition_oneway(from.as_str(), to.as_str()),
                 Kind::Hold => sim.hold(from.as_str(), to.as_str()),
                 Kind::Slow => sim.set_link_max_message_latency(from.as_str(), to.as_str(), SLOW),
@@ -54,13 +67,14 @@ impl Network {
             }
         }
         let words = pairs.iter().map(|(from, to)| format!(" {from}-{to}")).collect();
-        self.now = Some(Active { kind: fault.kind, pairs, dice, lost: None });
+        self.now.push(Active { kind: fault.kind, pairs, dice, lost: None });
         words
     }
 
-    /// The fault that there is ends.
-    pub fn end(&mut self, sim: &Sim<'_>) {
-        let Some(fault) = self.now.take() else { return };
+    /// The fault of this kind ends.
+    pub fn end(&mut self, sim: &Sim<'_>, kind: Kind) {
+        let Some(at) = self.now.iter().position(|fault| fault.kind == kind) else { return };
+        let fault = self.now.swap_remove(at);
         for (from, to) in fault.pairs.iter().chain(&fault.lost) {
             match fault.kind {
                 Kind::Hold => sim.release(from.as_str(), to.as_str()),
@@ -79,7 +93,7 @@ impl Network {
 
     /// Between steps: where connections break here and there, one more may.
     pub fn step(&mut self, sim: &Sim<'_>) {
-        let Some(fault) = self.now.as_mut().filter(|fault| fault.kind == Kind::Loss) else { return };
+        let Some(fault) = self.now.iter_mut().find(|fault| fault.kind == Kind::Loss) else { return };
         if let Some((from, to)) = &fault.lost {
             if fault.dice.percent(90) {
                 return;
@@ -97,6 +111,12 @@ impl Network {
 
     fn reset(&self, sim: &Sim<'_>, one: &str, other: &str) {
         self.breaks.between(sim.lookup(one), sim.lookup(other));
+    }
+
+    /// A worker and all masters, and as many of the other workers.
+    fn apart(&self, one: &str, workers: usize) -> Vec<(String, String)> {
+        let others = (0..self.masters).map(master).chain((0..workers).map(worker));
+        others.filter(|other| other != one).map(|other| (one.to_owned(), other)).collect()
     }
 
     fn pairs(&self, kind: Kind, victim: usize, dice: &mut Rng) -> Vec<(String, String)> {
@@ -118,6 +138,13 @@ impl Network {
             }
             Kind::Hold => vec![(victim_host, master(other()))],
             Kind::CutOff => vec![(CLIENTS.to_owned(), victim_host)],
+            Kind::Bridge => {
+                let side = |place: usize| (place + self.masters - victim) % self.masters * 2 > self.masters;
+                let others = (0..self.masters).filter(|it| *it != victim);
+                cross(others.clone().filter(|it| side(*it)), others.filter(|it| !side(*it)))
+            }
+            Kind::WorkerCut => self.apart(&worker(victim % self.workers), 0),
+            Kind::WorkerGone => self.apart(&worker(victim % self.workers), self.workers),
             _ => (1..self.masters).flat_map(|one| (0..one).map(move |other| (master(other), master(one)))).collect(),
         }
     }

@@ -28,15 +28,21 @@ impl Report {
         Self { seed, kinds, faults: *faults, commands: *commands, violation: violation.clone() }
     }
 
-    /// From what a process printed. One that printed nothing of the kind has panicked.
+    /// Of a seed that made something panic.
+    pub fn of_panic(seed: u64, panic: &str) -> Self {
+        let violation = Some(panic.split_whitespace().collect::<Vec<_>>().join(" "));
+        Self { seed, kinds: Vec::new(), faults: 0, commands: 0, violation }
+    }
+
+    /// As it is printed.
+    pub fn line(&self) -> String {
+        serde_json::to_string(self).expect("plain data is written as JSON")
+    }
+
+    /// From what a process printed.
     pub fn parse(seed: u64, text: &str) -> Self {
         let last = text.lines().last().unwrap_or_default();
-        serde_json::from_str(last).unwrap_or_else(|_| Self {
-            seed,
-            kinds: Vec::new(),
-            faults: 0,
-            commands: 0,
-            violation: Some("the simulation ended without a result; see stderr".to_owned()),
-        })
+        let nothing = || Self::of_panic(seed, "the simulation ended without a word; see stderr");
+        serde_json::from_str(last).unwrap_or_else(|_| nothing())
     }
 }

@@ -6,9 +6,9 @@ use squall_tests::Rng;
 
 /// How long clients work and faults happen.
 pub const SPAN: Duration = Duration::from_secs(60);
-/// No fault begins before masters can have formed a cluster.
-const FIRST: Duration = Duration::from_secs(6);
-/// The fewest faults of each lane: two lanes make at least six.
+/// The first faults may come while masters are still looking for each other.
+const FIRST: Duration = Duration::from_millis(200);
+/// The fewest faults of each lane: three lanes make at least nine.
 const FEWEST: usize = 3;
 
 /// What goes wrong. What is done about it is done at its end.
@@ -26,26 +26,44 @@ pub enum Kind {
     Slow,
     /// A master can be reached by no client, but by the others.
     CutOff,
+    /// Two sides hear one master and not each other, and that one dies whenever it may have voted, and is back at once.
+    Bridge,
     /// A master dies, with what it had not synced, and comes back.
     Crash,
     /// All masters die at once, and come back.
     CrashAll,
     /// Masters die again and again, and are back at once.
     Flicker,
+    /// A master's disk takes long over each write; it may die with much of it undone.
+    SlowDisk,
     /// A master dies and its disk is lost; it is replaced.
     Wipe,
     /// A master is removed from the cluster, and comes back with an empty disk.
     Remove,
     /// Leadership is handed over.
     Transfer,
+    /// A worker dies, and comes back.
+    WorkerCrash,
+    /// A worker's daemon hangs; its slots work on.
+    WorkerHang,
+    /// A worker and the masters can't hear each other.
+    WorkerCut,
+    /// A worker and all others can't hear each other.
+    WorkerGone,
+    /// A master's clock is wrong by some seconds.
+    Clock,
 }
 
 impl Kind {
-    /// Those of the network.
-    pub const NETWORK: [Self; 6] = [Self::Partition, Self::OneWay, Self::Hold, Self::Loss, Self::Slow, Self::CutOff];
-    /// Those of processes and members.
-    pub const PROCESS: [Self; 6] =
-        [Self::Crash, Self::CrashAll, Self::Flicker, Self::Wipe, Self::Remove, Self::Transfer];
+    /// Those of the network between masters and clients.
+    pub const NETWORK: [Self; 7] =
+        [Self::Partition, Self::OneWay, Self::Hold, Self::Loss, Self::Slow, Self::CutOff, Self::Bridge];
+    /// Those of masters' processes, disks and members.
+    pub const PROCESS: [Self; 7] =
+        [Self::Crash, Self::CrashAll, Self::Flicker, Self::SlowDisk, Self::Wipe, Self::Remove, Self::Transfer];
+    /// Those of workers, and of what nobody sees.
+    pub const WORKERS: [Self; 5] =
+        [Self::WorkerCrash, Self::WorkerHang, Self::WorkerCut, Self::WorkerGone, Self::Clock];
 
     /// Its name in traces and tables.
     pub const fn name(self) -> &'static str {
@@ -56,23 +74,32 @@ impl Kind {
             Self::Loss => "loss",
             Self::Slow => "slow",
             Self::CutOff => "cut-off",
+            Self::Bridge => "bridge",
             Self::Crash => "crash",
             Self::CrashAll => "crash-all",
             Self::Flicker => "flicker",
+            Self::SlowDisk => "slow-disk",
             Self::Wipe => "wipe",
             Self::Remove => "remove",
             Self::Transfer => "transfer",
+            Self::WorkerCrash => "worker-crash",
+            Self::WorkerHang => "worker-hang",
+            Self::WorkerCut => "worker-cut",
+            Self::WorkerGone => "worker-gone",
+            Self::Clock => "clock",
         }
     }
 
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
-        Self::NETWORK.into_iter().chain(Self::PROCESS)
+        Self::NETWORK.into_iter().chain(Self::PROCESS).chain(Self::WORKERS)
     }
 
     fn longest(self) -> Duration {
         match self {
             Self::CrashAll | Self::Flicker | Self::Loss => Duration::from_secs(3),
+            // Longer than it takes until a worker is declared dead.
+            kind if Self::WORKERS.contains(&kind) => Duration::from_secs(10),
             _ => Duration::from_secs(5),
         }
     }
@@ -100,6 +127,8 @@ pub struct Scenario {
     pub seed: u64,
     /// How many masters there are.
     pub masters: usize,
+    /// How many workers.
+    pub workers: usize,
     /// How many clients.
     pub clients: usize,
     /// How many topologies they fight over.
@@ -117,10 +146,12 @@ impl Scenario {
         let masters = *rng.pick(&[3, 3, 5]);
         let mut faults = lane(&mut rng, &Kind::NETWORK, masters);
         faults.extend(lane(&mut rng, &Kind::PROCESS, masters));
+        faults.extend(lane(&mut rng, &Kind::WORKERS, masters));
         faults.sort_by_key(|fault| fault.from);
         Self {
             seed,
             masters,
+            workers: 3 + rng.below(2),
             clients: 3 + rng.below(3),
             topologies: 3 + rng.below(4),
             latency: Duration::from_millis(*rng.pick(&[2, 10, 30])),
@@ -164,9 +195,9 @@ mod tests {
     }
 
     #[test]
-    fn there_are_at_least_six_faults_of_several_kinds_that_end_in_time() {
+    fn there_are_at_least_nine_faults_of_several_kinds_that_end_in_time() {
         for scenario in (0..500).map(Scenario::of) {
-            assert!(scenario.faults.len() >= 6 && scenario.kinds().len() >= 2, "{scenario:?}");
+            assert!(scenario.faults.len() >= 9 && scenario.kinds().len() >= 2, "{scenario:?}");
             assert!(
                 scenario.faults.iter().all(|it| it.from >= FIRST && it.from < it.to && it.to <= SPAN),
                 "{scenario:?}"
@@ -177,7 +208,7 @@ mod tests {
     #[test]
     fn faults_of_one_lane_do_not_overlap() {
         for scenario in (0..500).map(Scenario::of) {
-            for kinds in [&Kind::NETWORK[..], &Kind::PROCESS[..]] {
+            for kinds in [&Kind::NETWORK[..], &Kind::PROCESS[..], &Kind::WORKERS[..]] {
                 let lane: Vec<_> = scenario.faults.iter().filter(|it| kinds.contains(&it.kind)).collect();
                 assert!(lane.windows(2).all(|pair| pair[0].to <= pair[1].from), "{scenario:?}");
             }

@@ -15,23 +15,15 @@ const GIVEN: &str = "SQUALL_BINARY_UNDER_TEST";
 /// If it can't be built.
 pub fn squall() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| std::env::var_os(GIVEN).map_or_else(|| build(&[]), PathBuf::from)).clone()
+    BUILT.get_or_init(|| std::env::var_os(GIVEN).map_or_else(build, PathBuf::from)).clone()
 }
 
-/// The binary `squall`, optimised.
-///
-/// # Panics
-/// If it can't be built.
-pub fn squall_release() -> PathBuf {
-    build(&["--release"])
-}
-
-fn build(flags: &[&str]) -> PathBuf {
+fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     command.args(["build", "--quiet", "--locked", "-p", "squall-cli", "--bin", "squall", "--message-format", "json"]);
-    let output = command.args(flags).output().expect("cargo runs, for it runs this test");
+    let output = command.output().expect("cargo runs, for it runs this test");
     let text = String::from_utf8_lossy(&output.stdout);
     let built = text.lines().filter_map(executable).next_back();
     built.unwrap_or_else(|| panic!("squall can't be built: {}", String::from_utf8_lossy(&output.stderr)))

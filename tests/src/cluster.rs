@@ -1,5 +1,6 @@
 //! Masters as real processes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -27,12 +28,14 @@ const SHOWN: usize = 40;
 pub struct Cluster {
     network: Network,
     running: Vec<Option<Daemon>>,
+    /// Those of the list that each is given; later ones are added.
+    founders: usize,
     dir: TempDir,
     binary: PathBuf,
 }
 
 impl Cluster {
-    /// So many masters that have formed a cluster.
+    /// So many masters that have formed a cluster, behind proxies.
     ///
     /// # Panics
     /// If they don't.
@@ -40,14 +43,28 @@ impl Cluster {
         Self::start_with(binary::squall(), masters).await
     }
 
-    /// The same, of this program.
+    /// The same of this program.
     ///
     /// # Panics
     /// If they don't form a cluster.
     pub async fn start_with(binary: PathBuf, masters: usize) -> Self {
         let network = Network::new(masters).await.expect("loopback has free ports");
         let dir = tempfile::tempdir().expect("there is room for a folder");
-        let mut cluster = Self { network, running: (0..masters).map(|_| None).collect(), dir, binary };
+        Self::form(binary, network, dir, masters).await
+    }
+
+    /// The same of this program, with nothing between them and their data in this folder: to be measured.
+    ///
+    /// # Panics
+    /// If they don't form a cluster.
+    pub async fn start_direct(binary: PathBuf, dir: TempDir, masters: usize) -> Self {
+        let network = Network::direct(masters).await.expect("loopback has free ports");
+        Self::form(binary, network, dir, masters).await
+    }
+
+    async fn form(binary: PathBuf, network: Network, dir: TempDir, masters: usize) -> Self {
+        let running = (0..masters).map(|_| None).collect();
+        let mut cluster = Self { network, running, founders: masters, dir, binary };
         for master in 0..masters {
             cluster.launch(master);
         }
@@ -56,6 +73,17 @@ impl Cluster {
         }
         cluster.formed().await;
         cluster
+    }
+
+    /// Starts one more master, on an empty disk, and returns its number. It is in nobody's list but its own.
+    ///
+    /// # Panics
+    /// If it doesn't listen.
+    pub async fn grow(&mut self) -> usize {
+        let master = self.network.add().await.expect("loopback has free ports");
+        self.running.push(None);
+        self.run(master).await;
+        master
     }
 
     /// The network between them.
@@ -185,6 +213,11 @@ impl Cluster {
         crate::daemon::tail(&self.log(master), 400)
     }
 
+    /// How often a master has said that it is up, over all its lives.
+    pub fn times_up(&self, master: usize) -> usize {
+        crate::daemon::tail(&self.log(master), usize::MAX).matches("squall is up: ").count()
+    }
+
     /// Who the masters are, as one of them answers.
     ///
     /// # Errors
@@ -225,16 +258,27 @@ impl Cluster {
     /// # Panics
     /// If they don't.
     pub async fn formed(&self) {
-        until("all masters in one cluster, caught up", SOON, || self.level()).await;
+        let all: Vec<_> = (0..self.size()).collect();
+        self.formed_of(&all).await;
     }
 
-    async fn level(&self) -> Result<(), String> {
-        let all: Vec<_> = (0..self.size()).collect();
-        let leader = self.agreed(&all).await?;
+    /// Waits until these masters and no others are the cluster, all with a vote, and have applied the same.
+    ///
+    /// # Panics
+    /// If they don't.
+    pub async fn formed_of(&self, members: &[usize]) {
+        until("all masters in one cluster, caught up", SOON, || self.level(members)).await;
+    }
+
+    async fn level(&self, members: &[usize]) -> Result<(), String> {
+        let leader = self.agreed(members).await?;
         let answer = self.masters(leader).await.map_err(|error| error.to_string())?;
         let lagging = |it: &Master| !it.alive || it.lag > 0 || it.role() == MasterRole::Learner;
+        let names: BTreeSet<_> = answer.masters.iter().map(|it| it.name.clone()).collect();
         match answer.masters.iter().find(|it| lagging(it)) {
-            _ if answer.masters.len() != self.size() => Err(format!("{} members", answer.masters.len())),
+            _ if names != members.iter().map(|it| Self::name(*it)).collect() => {
+                Err(format!("the members are {names:?}"))
+            }
             Some(lagging) => Err(format!("{} is behind: {lagging:?}", lagging.name)),
             None => Ok(()),
         }
@@ -249,16 +293,18 @@ impl Cluster {
     }
 
     fn command(&self, master: usize) -> Command {
-        let all: Vec<_> = (0..self.size()).map(|it| self.network.address(it).to_string()).collect();
+        let later = Some(master).filter(|it| *it >= self.founders);
+        let listed = (0..self.founders).chain(later).map(|it| self.network.address(it).to_string());
+        let listen = if self.network.is_direct() { self.network.address(master) } else { ([127, 0, 0, 1], 0).into() };
         let mut command = Command::new(&self.binary);
         command.arg("master").current_dir(self.dir.path());
         for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SQUALL_")) {
             command.env_remove(variable);
         }
         command.env("SQUALL_NAME", Self::name(master));
-        command.env("SQUALL_LISTEN", "127.0.0.1:0");
+        command.env("SQUALL_LISTEN", listen.to_string());
         command.env("SQUALL_ADVERTISE", self.network.address(master).to_string());
-        command.env("SQUALL_MASTERS", all.join(","));
+        command.env("SQUALL_MASTERS", listed.collect::<Vec<_>>().join(","));
         command.env("SQUALL_DATA_DIR", self.data_dir(master));
         command.env("SQUALL_HTTP_LISTEN", "");
         command

@@ -15,9 +15,10 @@ mod network;
 mod rng;
 mod sockets;
 mod until;
+pub mod whole;
 pub mod workload;
 
-pub use binary::{squall, squall_release};
+pub use binary::squall;
 pub use cluster::Cluster;
 pub use daemon::Daemon;
 pub use network::{Line, Network};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::sockets;
@@ -69,7 +69,8 @@ struct Way {
 pub struct Network {
     rules: watch::Sender<Rules>,
     addresses: Vec<SocketAddr>,
-    _proxies: JoinSet<()>,
+    callers: Callers,
+    proxies: JoinSet<()>,
 }
 
 impl Network {
@@ -78,14 +79,47 @@ impl Network {
     /// # Errors
     /// If a port can't be had.
     pub async fn new(masters: usize) -> io::Result<Self> {
-        let (rules, seen) = watch::channel(Rules::default());
-        let (mut addresses, mut proxies) = (Vec::new(), JoinSet::new());
-        for to in 0..masters {
-            let listener = TcpListener::bind("127.0.0.1:0").await?;
-            addresses.push(listener.local_addr()?);
-            proxies.spawn(accept(listener, to, seen.clone()));
+        let mut network = Self::without_proxies(Vec::new());
+        for _ in 0..masters {
+            network.add().await?;
         }
-        Ok(Self { rules, addresses, _proxies: proxies })
+        Ok(network)
+    }
+
+    /// One more proxy, for one more master; returns its number.
+    ///
+    /// # Errors
+    /// If a port can't be had.
+    pub async fn add(&mut self) -> io::Result<usize> {
+        let (to, listener) = (self.addresses.len(), TcpListener::bind("127.0.0.1:0").await?);
+        self.addresses.push(listener.local_addr()?);
+        self.proxies.spawn(accept(listener, to, self.rules.subscribe(), self.callers.clone()));
+        Ok(to)
+    }
+
+    fn without_proxies(addresses: Vec<SocketAddr>) -> Self {
+        let rules = watch::Sender::new(Rules::default());
+        let callers = Callers::of(rules.subscribe());
+        Self { rules, addresses, callers, proxies: JoinSet::new() }
+    }
+
+    /// Addresses for so many masters to listen at themselves: nothing can be broken, and nothing is in the way.
+    ///
+    /// # Errors
+    /// If a port can't be had.
+    pub async fn direct(masters: usize) -> io::Result<Self> {
+        let mut listeners = Vec::new();
+        for _ in 0..masters {
+            listeners.push(TcpListener::bind("127.0.0.1:0").await?);
+        }
+        // All at once, so that no two are the same; they are free again when this returns.
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+        Ok(Self::without_proxies(addresses))
+    }
+
+    /// Whether masters listen at their addresses themselves.
+    pub fn is_direct(&self) -> bool {
+        self.proxies.is_empty()
     }
 
     /// Where a master is reached.
@@ -129,19 +163,49 @@ impl Network {
     }
 }
 
-async fn accept(listener: TcpListener, to: usize, rules: watch::Receiver<Rules>) {
+async fn accept(listener: TcpListener, to: usize, rules: watch::Receiver<Rules>, callers: Callers) {
     let mut connections = JoinSet::new();
     while let Ok((stream, peer)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
-        let caller = caller(&rules.borrow(), peer);
-        connections.spawn(serve(stream, Way { from: caller, to }, rules.clone()));
+        let (rules, callers) = (rules.clone(), callers.clone());
+        connections.spawn(async move {
+            let from = callers.who(peer).await;
+            serve(stream, Way { from, to }, rules).await;
+        });
     }
 }
 
-fn caller(rules: &Rules, peer: SocketAddr) -> Option<usize> {
-    let pids: Vec<_> = rules.masters.values().map(|it| it.pid).collect();
-    let owner = sockets::owner(peer, &pids)?;
-    rules.masters.iter().find(|(_, it)| it.pid == owner).map(|(master, _)| *master)
+/// Finds out who connects. The kernel's tables are long, so they are read once for all that wait, and never twice at the same time.
+#[derive(Clone, Debug)]
+struct Callers(mpsc::UnboundedSender<(SocketAddr, oneshot::Sender<Option<usize>>)>);
+
+impl Callers {
+    fn of(rules: watch::Receiver<Rules>) -> Self {
+        let (asked, mut waiting) = mpsc::unbounded_channel::<(SocketAddr, oneshot::Sender<Option<usize>>)>();
+        // Ends with the last proxy.
+        tokio::spawn(async move {
+            let mut batch = Vec::new();
+            while waiting.recv_many(&mut batch, usize::MAX).await > 0 {
+                let masters = rules.borrow().masters.clone();
+                let pids: Vec<_> = masters.values().map(|it| it.pid).collect();
+                let Ok(owners) = tokio::task::spawn_blocking(move || sockets::owners(&pids)).await else { return };
+                for (peer, answer) in batch.drain(..) {
+                    let owner = owners.get(&peer.port());
+                    let master = owner.and_then(|pid| masters.iter().find(|(_, it)| it.pid == *pid));
+                    // Whose connection has ended meanwhile doesn't matter.
+                    let _ = answer.send(master.map(|(master, _)| *master));
+                }
+            }
+        });
+        Self(asked)
+    }
+
+    /// The master that connects from there; none, if it is a client.
+    async fn who(&self, peer: SocketAddr) -> Option<usize> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send((peer, answer)).ok()?;
+        answered.await.ok()?
+    }
 }
 
 /// Carries one connection until either side ends it or the line does.

@@ -1,8 +1,7 @@
 //! Whose socket is it: what the kernel's tables say of processes and their TCP connections.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 
 /// The state of a socket that listens, as `/proc/net/tcp` writes it.
@@ -15,10 +14,12 @@ pub fn listening(pid: u32) -> Vec<u16> {
     sockets.map(|it| it.port).collect()
 }
 
-/// Which of these processes holds the connected socket at this local address.
-pub fn owner(of: SocketAddr, among: &[u32]) -> Option<u32> {
-    let socket = table().into_iter().find(|it| it.state != LISTENING && it.port == of.port() && it.inode != 0)?;
-    among.iter().copied().find(|pid| inodes(*pid).contains(&socket.inode))
+/// Which of these processes holds the connected socket at each local port.
+pub fn owners(among: &[u32]) -> BTreeMap<u16, u32> {
+    let inodes: BTreeMap<_, _> =
+        among.iter().flat_map(|pid| inodes(*pid).into_iter().map(|inode| (inode, *pid))).collect();
+    let connected = table().into_iter().filter(|it| it.state != LISTENING);
+    connected.filter_map(|it| Some((it.port, *inodes.get(&it.inode)?))).collect()
 }
 
 struct Socket {
@@ -64,7 +65,7 @@ mod tests {
         let stream = TcpStream::connect(address).unwrap();
         let (_accepted, peer) = listener.accept().unwrap();
         assert_eq!(peer, stream.local_addr().unwrap());
-        assert_eq!(owner(peer, &[1, own]), Some(own));
-        assert_eq!(owner(peer, &[]), None);
+        assert_eq!(owners(&[1, own]).get(&peer.port()), Some(&own));
+        assert_eq!(owners(&[]), BTreeMap::new());
     }
 }

@@ -5,12 +5,13 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use squall_daemon::certs::{CertError, MaterialError, TlsFault};
+use squall_daemon::config::ConfigErrors;
 use squall_master::NodeError;
-use squall_master::certs::{CertError, MaterialError, TlsFault};
-use squall_master::config::ConfigErrors;
 use squall_master::offline::OfflineError;
 use squall_proto::Failure;
 use squall_types::{Code, codes};
+use squall_worker::WorkerError;
 
 use crate::client::SettingsError;
 use crate::demo::DemoError;
@@ -64,6 +65,9 @@ pub enum CliError {
     /// A cluster's next life isn't begun.
     #[error(transparent)]
     Offline(#[from] OfflineError),
+    /// A worker doesn't start, or failed.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
     /// A master said no.
     #[error("{}", .0.cause)]
     Refused(Failure),
@@ -129,13 +133,22 @@ pub enum CliError {
     /// A file of a certificate is there already.
     #[error("{} is there already, and is never replaced", .0.display())]
     CertExists(PathBuf),
+    /// A file that is to be made is there already.
+    #[error("{} is there already, and is never replaced", .0.display())]
+    Exists(PathBuf),
+    /// Several packages begin with what was given as an id, or none does.
+    #[error("{} an id that begins with {given:?}", Several(*.found))]
+    NotOnePackage {
+        /// What was given.
+        given: String,
+        /// How many there are.
+        found: usize,
+    },
     /// It didn't come in time.
-    #[error("{what} within {within}")]
+    #[error("{what}")]
     NotYet {
         /// What isn't so yet.
         what: String,
-        /// How long it was waited for.
-        within: String,
         /// What to do next.
         next: String,
     },
@@ -153,6 +166,18 @@ pub enum CliError {
         /// What it said.
         source: io::Error,
     },
+}
+
+/// So many packages have something.
+struct Several(usize);
+
+impl std::fmt::Display for Several {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            0 => write!(f, "no package has"),
+            found => write!(f, "{found} packages have"),
+        }
+    }
 }
 
 /// A fault of TLS, boxed for its size, that isn't said twice.
@@ -187,7 +212,11 @@ impl CliError {
     /// What the process ends with.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Settings(_) | Self::NoSuchCode(_) => Exit::Usage,
+            Self::Config(_)
+            | Self::Settings(_)
+            | Self::Material(_)
+            | Self::NoSuchCode(_)
+            | Self::Demo(DemoError::Window(_)) => Exit::Usage,
             Self::NoMaster { .. } | Self::TimedOut { .. } | Self::NotAMaster { .. } | Self::Tls { .. } => {
                 Exit::Unreachable
             }
@@ -199,11 +228,13 @@ impl CliError {
             Self::Demo(_)
             | Self::Node(_)
             | Self::Offline(_)
-            | Self::Material(_)
+            | Self::Worker(_)
             | Self::Cert(_)
             | Self::NotDescribed { .. }
             | Self::File { .. }
             | Self::CertExists(_)
+            | Self::Exists(_)
+            | Self::NotOnePackage { .. }
             | Self::NoStdout(_)
             | Self::System { .. } => Exit::Failed,
         }
@@ -226,8 +257,9 @@ impl CliError {
             Self::Demo(error) => error.code(),
             Self::Node(error) => error.code(),
             Self::Offline(error) => error.code(),
+            Self::Worker(error) => error.code(),
             Self::Config(errors) => {
-                errors.iter().next().map_or(codes::CONFIG_BROKEN, squall_master::config::ConfigError::code)
+                errors.iter().next().map_or(codes::CONFIG_BROKEN, squall_daemon::config::ConfigError::code)
             }
             Self::Settings(_) => codes::CLIENT_SETTINGS,
             Self::Material(error) => error.code(),
@@ -239,7 +271,8 @@ impl CliError {
             Self::TimedOut { .. } => codes::TIMED_OUT,
             Self::NotAMaster { .. } => codes::NOT_A_MASTER,
             Self::NotDescribed { .. } => codes::NOT_DESCRIBED,
-            Self::File { .. } => codes::COMMAND_FILE,
+            Self::File { .. } | Self::Exists(_) => codes::COMMAND_FILE,
+            Self::NotOnePackage { .. } => codes::NOT_ONE_PACKAGE,
             Self::NotYet { .. } => codes::NOT_YET,
             Self::NoSuchCode(_) => codes::NO_SUCH_CODE,
             Self::NoStdout(_) => codes::NO_STDOUT,
@@ -252,8 +285,9 @@ impl CliError {
             Self::Demo(error) => format!("`squall explain {}` says more", error.code()),
             Self::Node(error) => error.next_step(),
             Self::Offline(error) => error.next_step(),
+            Self::Worker(error) => error.next_step().to_owned(),
             Self::Config(errors) => {
-                errors.iter().next().map(squall_master::config::ConfigError::next_step).unwrap_or_default()
+                errors.iter().next().map(squall_daemon::config::ConfigError::next_step).unwrap_or_default()
             }
             Self::Settings(error) => error.next_step(),
             Self::Material(error) => error.next_step().to_owned(),
@@ -268,8 +302,10 @@ impl CliError {
             Self::NotAMaster { .. } => {
                 "look what listens there; masters speak gRPC on port 7400 unless told otherwise".to_owned()
             }
-            Self::NotDescribed { .. } => "give the binary of a topology: a program that calls squall::main".to_owned(),
+            Self::NotDescribed { .. } => "give the binary of a topology, a program that calls squall::main; --description takes a description alone".to_owned(),
             Self::File { .. } => "check the name, who may use it, and the room on that disk".to_owned(),
+            Self::Exists(_) => "name another file, or remove that one yourself".to_owned(),
+            Self::NotOnePackage { .. } => "`squall -o wide blobs list` has the ids; give more digits of one".to_owned(),
             Self::NotYet { next, .. } => next.clone(),
             Self::NoSuchCode(_) => "`squall explain` lists all codes".to_owned(),
             Self::NoStdout(_) => "look at where stdout leads to: a full disk, a closed pipe".to_owned(),

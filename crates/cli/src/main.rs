@@ -5,6 +5,7 @@
 mod client;
 mod demo;
 mod error;
+mod file;
 mod output;
 mod verbs;
 
@@ -14,6 +15,7 @@ use clap::Parser;
 
 use client::{Output, SettingsFlags};
 use error::CliError;
+use output::say;
 use verbs::Verb;
 
 #[cfg(feature = "mimalloc")]
@@ -45,7 +47,7 @@ fn main() -> ExitCode {
     let Cli { settings, verb } = Cli::parse();
     match verbs::run(verb, &settings) {
         Ok(code) => code,
-        Err(error) => report(&error, settings.output),
+        Err(error) => report(&error, verbs::settings(&settings).map_or(settings.output, |known| Some(known.output))),
     }
 }
 
@@ -53,8 +55,8 @@ fn main() -> ExitCode {
 fn report(error: &CliError, output: Option<Output>) -> ExitCode {
     for said in error.said() {
         match output {
-            Some(Output::Json) => eprintln!("{}", said.json()),
-            Some(Output::Table | Output::Wide) | None => eprint!("{}", said.text()),
+            Some(Output::Json) => say(&format!("{}\n", said.json())),
+            Some(Output::Table | Output::Wide) | None => say(&said.text()),
         }
     }
     error.exit().into()

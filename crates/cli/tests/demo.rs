@@ -94,7 +94,7 @@ fn an_input_that_can_t_be_read_is_an_error_before_anything_starts() {
 fn a_window_that_can_t_be_cut_is_an_error_with_a_code() {
     let (code, stdout, stderr) = ran(demo().args(["--for", "1ms", "--window", "10s", "--slide", "3s"]));
     assert!(stderr.starts_with("error[SQ2311]: "), "{stderr}");
-    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
 }
 
 #[test]

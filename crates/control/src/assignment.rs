@@ -63,10 +63,10 @@ pub enum Unplaced {
 impl fmt::Display for Unplaced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoWorkers => write!(f, "no worker may take work; start one, or undrain one"),
+            Self::NoWorkers => write!(f, "no worker may take work; start a worker, or undrain one"),
             Self::NoWorkerWithTags(tags) => {
                 let tags = tags.join(", ");
-                write!(f, "no worker that may take work is tagged {tags}; tag one, or start one that is")
+                write!(f, "no worker that may take work is tagged {tags}; tag a worker, or start one that is")
             }
             Self::NoFreeSlot { slots } => write!(
                 f,

@@ -293,7 +293,7 @@ impl fmt::Display for What {
             Self::TopologyDeactivated(name) => write!(f, "{name} was deactivated"),
             Self::TopologyRebalanced { name, evenly: false } => write!(f, "{name} was rebalanced"),
             Self::TopologyRebalanced { name, evenly: true } => write!(f, "{name} was rebalanced, evenly"),
-            Self::TopologyKilled { name, stops_at } => write!(f, "{name} was killed; it stops at {stops_at} ms"),
+            Self::TopologyKilled { name, stops_at } => write!(f, "{name} was killed; it stops at {}", stops_at.utc()),
             Self::TopologyForgotten(name) => write!(f, "{name} was stopped and forgotten"),
             Self::TopologyAssigned { name, version, placed, unplaced: 0 } => {
                 write!(f, "{name} has assignment {version}: all {placed} executors are placed")
@@ -344,7 +344,7 @@ impl What {
             Self::WorkerFate { name, fate: Fate::Back } => write!(f, "{name} is heard again"),
             Self::WorkerFate { name, fate: Fate::Left } => write!(f, "{name} left"),
             Self::WorkerQuarantined { name, until } => {
-                write!(f, "{name} comes and goes: it gets no new work until {until} ms")
+                write!(f, "{name} comes and goes: it gets no new work until {}", until.utc())
             }
             Self::WorkerReleased(name) => write!(f, "{name} is no longer quarantined"),
             _ => Ok(()),

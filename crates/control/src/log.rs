@@ -61,6 +61,11 @@ impl EventLog {
         }
     }
 
+    /// The first revision from which on all events are kept.
+    pub(crate) fn oldest(&self) -> Revision {
+        self.dropped.next()
+    }
+
     /// Where this life of the cluster begins, if a revision can only have been another's: it lies where the numbers jump, behind the last that
     /// is known of the life before. What has happened there is not known here.
     fn another_life(&self, start: usize, from: Revision) -> Option<Revision> {
@@ -74,7 +79,7 @@ impl EventLog {
     /// The events from a revision on, oldest first.
     pub(crate) fn since(&self, from: Revision) -> Result<impl Iterator<Item = &Event>, Compacted> {
         if from <= self.dropped && self.dropped > Revision::ZERO {
-            return Err(Compacted { from, oldest: self.dropped.next() });
+            return Err(Compacted { from, oldest: self.oldest() });
         }
         let start = self.events.partition_point(|event| event.revision < from);
         if let Some(oldest) = self.another_life(start, from) {

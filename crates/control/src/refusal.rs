@@ -78,7 +78,7 @@ pub enum Refusal {
         step: Step,
     },
     /// The topology's wait is not over.
-    #[error("topology {name} is to run until {stops_at} ms, and it is {now} ms")]
+    #[error("topology {name} is to run until {}, and it is {}", stops_at.utc(), now.utc())]
     WaitNotOver {
         /// The topology.
         name: TopologyName,
@@ -283,7 +283,7 @@ pub enum BlobUse {
         version: TopologyVersion,
     },
     /// Something referred to it within the last hour.
-    #[error("it has been unused only since {0} ms")]
+    #[error("it has been unused only since {}", .0.utc())]
     Recent(UnixMillis),
 }
 
@@ -409,7 +409,7 @@ impl Refusal {
             Self::NotNow { phase: Phase::Killed, .. } => "wait until the topology is gone, and submit it anew",
             Self::NotNow { .. } => "bring the topology into a phase where it can be done; the lifecycle is in concepts",
             Self::WaitNotOver { .. } => "wait; or kill it again with a shorter wait",
-            Self::UnknownVersion { .. } => "name a version that is kept; `squall describe` lists them",
+            Self::UnknownVersion { .. } => "name a version that is kept; `squall versions` lists them",
             Self::NameTaken(_) => "submit it with --update for a new version of that topology, or under another name",
             Self::KeyGroupsChanged { .. } => "keep the number of key groups; or kill the topology and submit it anew",
             Self::Unreadable { .. } => "submit what the topology's program prints with --describe",

@@ -146,7 +146,7 @@ fn told() -> Vec<(What, &'static str, &'static str, &'static str)> {
             What::TopologyKilled { name: words(), stops_at: UnixMillis::new(5) },
             "topology-killed",
             topology,
-            "words was killed; it stops at 5 ms",
+            "words was killed; it stops at 1970-01-01T00:00:00.005Z",
         ),
         (What::TopologyForgotten(words()), "topology-forgotten", topology, "words was stopped and forgotten"),
         (assigned(0), "topology-assigned", topology, "words has assignment 4: all 6 executors are placed"),
@@ -178,7 +178,7 @@ fn told() -> Vec<(What, &'static str, &'static str, &'static str)> {
             What::WorkerQuarantined { name: node(), until: UnixMillis::new(9) },
             "worker-quarantined",
             worker,
-            "node-1 comes and goes: it gets no new work until 9 ms",
+            "node-1 comes and goes: it gets no new work until 1970-01-01T00:00:00.009Z",
         ),
         (What::WorkerReleased(node()), "worker-released", worker, "node-1 is no longer quarantined"),
         (

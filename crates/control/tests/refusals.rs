@@ -104,7 +104,7 @@ fn messages() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::WaitNotOver { name: words(), stops_at: late, now: early },
-            "topology word-count is to run until 1790000150000 ms, and it is 1790000000000 ms",
+            "topology word-count is to run until 2026-09-21T14:15:50.000Z, and it is 2026-09-21T14:13:20.000Z",
         ),
         (
             Refusal::BlobInUse {
@@ -115,7 +115,7 @@ fn messages() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::BlobInUse { id: blob(0xab), blocker: BlobUse::Recent(early) },
-            "package abababababab can't be forgotten yet: it has been unused only since 1790000000000 ms",
+            "package abababababab can't be forgotten yet: it has been unused only since 2026-09-21T14:13:20.000Z",
         ),
         (
             Refusal::NotNewer { given: Revision::new(811), current: Revision::new(812) },

@@ -2,11 +2,15 @@
 
 pub mod backoff;
 pub mod edges;
+pub mod fencing;
 pub mod groups;
 pub mod hash;
 pub mod ledger;
+pub mod losses;
 pub mod marks;
+pub mod nearness;
 pub mod plan;
+pub mod reach;
 pub mod replay;
 pub mod rolling;
 pub mod shuffle;

@@ -26,11 +26,29 @@ impl Watermarks {
     pub fn advance(&mut self, sender: usize, to: Timestamp) -> Option<Timestamp> {
         let known = self.senders.get_mut(sender)?;
         let before = known.replace(to.max(known.unwrap_or(Timestamp::MIN)));
-        // Only the sender that was furthest behind can have held the minimum.
-        if before.is_some() && before != self.current {
+        // Only a sender that was no further than the watermark can have held it.
+        if before > self.current {
             return None;
         }
         self.rise()
+    }
+
+    /// As [`advance`](Self::advance), for several senders at once.
+    pub fn advance_all(&mut self, senders: impl IntoIterator<Item = usize>, to: Timestamp) -> Option<Timestamp> {
+        let mut held = false;
+        for sender in senders {
+            let Some(known) = self.senders.get_mut(sender) else { continue };
+            let before = known.replace(to.max(known.unwrap_or(Timestamp::MIN)));
+            held |= before <= self.current;
+        }
+        if held { self.rise() } else { None }
+    }
+
+    /// A sender begins anew, in another place: until it speaks it holds the watermark where it is.
+    pub fn restart(&mut self, sender: usize) {
+        if let Some(known) = self.senders.get_mut(sender) {
+            *known = None;
+        }
     }
 
     /// The watermark, once every sender has spoken.
@@ -144,6 +162,29 @@ mod tests {
         assert_eq!(marks.advance(1, Timestamp::MAX), Some(at(10)));
         assert_eq!(marks.advance(0, at(11)), Some(at(11)));
         assert_eq!(marks.advance(0, Timestamp::MAX), Some(Timestamp::MAX));
+    }
+
+    #[test]
+    fn a_sender_that_begins_anew_holds_the_watermark_until_it_has_caught_up() {
+        let mut marks = Watermarks::new(2);
+        marks.advance(0, at(10));
+        marks.advance(1, at(20));
+        marks.restart(0);
+        assert_eq!(marks.advance(1, at(30)), None);
+        assert_eq!(marks.advance(0, at(4)), None, "it repeats what was before the watermark");
+        assert_eq!(marks.advance(1, at(40)), None);
+        assert_eq!(marks.current(), Some(at(10)));
+        assert_eq!(marks.advance(0, at(11)), Some(at(11)));
+    }
+
+    #[test]
+    fn several_senders_that_advance_together_raise_it_once() {
+        let mut marks = Watermarks::new(3);
+        assert_eq!(marks.advance_all([0, 2], at(10)), None);
+        assert_eq!(marks.advance(1, at(30)), Some(at(10)));
+        assert_eq!(marks.advance_all([0, 2, 9], at(20)), Some(at(20)));
+        assert_eq!(marks.advance_all([1], at(40)), None);
+        assert_eq!(marks.advance_all([], at(50)), None);
     }
 
     #[test]

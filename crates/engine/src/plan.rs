@@ -2,11 +2,15 @@
 //!
 //! A lane runs the tasks of one component that were dealt to one core, and the bolts that are chained behind them. Executors
 //! that block or await have lanes of their own.
+//!
+//! A slot runs some of a topology's executors, or all. Each slot deals those that it has to its own cores, and decides by itself what it
+//! chains: what may be chained at all ([`local_parent`]) follows from the topology alone, so the planner keeps such executors together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use squall_types::TaskId;
-use squall_types::topology::{Checked, Component, Execution, Grouping, Kind};
+use squall_types::cluster::{ExecutorId, Placement};
+use squall_types::topology::{Checked, Component, Execution, Grouping, Kind, Source};
 
 /// What drives a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +43,7 @@ pub struct Lane {
     pub nodes: Vec<LaneNode>,
 }
 
-/// All lanes of a topology in one process.
+/// The lanes of a topology's executors in one process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     lanes: Vec<Lane>,
@@ -47,9 +51,23 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Deals a topology's executors to this many cores.
+    /// Deals all of a topology's executors to this many cores.
     pub fn new(topology: &Checked, cores: usize) -> Self {
-        let mut dealing = Dealing::new(topology, cores.max(1));
+        Self::of(topology, cores, all_executors(topology), &local_edges(topology, None))
+    }
+
+    /// Deals these executors of a topology to this many cores; others are elsewhere. `local` says of each component whether its rows
+    /// stay in the slot that they are made in: only then may it be chained.
+    pub fn for_slot(topology: &Checked, cores: usize, executors: &BTreeSet<ExecutorId>, local: &[bool]) -> Self {
+        let here = |component: usize| {
+            let all = 0..topology.component(component).parallelism;
+            all.filter(|executor| executors.contains(&topology.executor(component, *executor))).collect()
+        };
+        Self::of(topology, cores, (0..topology.components().len()).map(here).collect(), local)
+    }
+
+    fn of(topology: &Checked, cores: usize, here: Vec<Vec<u32>>, local: &[bool]) -> Self {
+        let mut dealing = Dealing::new(topology, cores.max(1), here, local);
         for &component in topology.topological_order() {
             dealing.deal(component);
         }
@@ -78,9 +96,17 @@ impl Plan {
     }
 }
 
+fn all_executors(topology: &Checked) -> Vec<Vec<u32>> {
+    topology.components().iter().map(|component| (0..component.parallelism).collect()).collect()
+}
+
 struct Dealing<'a> {
     topology: &'a Checked,
     cores: usize,
+    /// By component: its executors that are dealt.
+    here: Vec<Vec<u32>>,
+    /// By component: whether its rows stay in the slot.
+    local: &'a [bool],
     next_core: usize,
     /// By component: the core of its first executor.
     first_core: Vec<usize>,
@@ -91,11 +117,13 @@ struct Dealing<'a> {
 }
 
 impl<'a> Dealing<'a> {
-    fn new(topology: &'a Checked, cores: usize) -> Self {
+    fn new(topology: &'a Checked, cores: usize, here: Vec<Vec<u32>>, local: &'a [bool]) -> Self {
         let components = topology.components().len();
         Self {
             topology,
             cores,
+            here,
+            local,
             next_core: 0,
             first_core: vec![0; components],
             chained: vec![false; components],
@@ -105,20 +133,20 @@ impl<'a> Dealing<'a> {
     }
 
     fn deal(&mut self, component: usize) {
-        let parent = chain_parent(self.topology, component, self.cores);
+        let parent = self.chain_parent(component);
         self.chained[component] = parent.is_some();
-        let executors = self.topology.component(component).parallelism;
+        let executors = self.here[component].clone();
         let first = match parent {
             Some((parent, _)) => self.first_core[parent],
             None => self.next_core,
         };
         self.first_core[component] = first;
         if parent.is_none() {
-            self.next_core = (first + executors as usize) % self.cores;
+            self.next_core = (first + executors.len()) % self.cores;
         }
-        for executor in 0..executors {
-            let core = (first + executor as usize) % self.cores;
-            let tasks = self.topology.tasks_of_executor(component, executor);
+        for (number, executor) in executors.iter().enumerate() {
+            let core = (first + number) % self.cores;
+            let tasks = self.topology.tasks_of_executor(component, *executor);
             match (self.topology.component(component), parent) {
                 (Component { kind: Kind::Bolt, execution: Execution::Blocking, .. }, _) => {
                     self.add_lane(Place::Thread, component, tasks.iter().collect());
@@ -159,9 +187,10 @@ impl<'a> Dealing<'a> {
     }
 }
 
-/// The component and stream that a bolt is chained behind, if it can be: it computes, has this one input, lies in no cycle, and
-/// the edge may stay on the core.
-fn chain_parent(topology: &Checked, component: usize, cores: usize) -> Option<(usize, usize)> {
+/// The component and stream that a bolt may be handed its rows by within a slot, as far as the topology says: the bolt computes, has this
+/// one input, lies in no cycle, and the edge leaves it open which task gets a row, between equal parallelisms. That is a **local edge**:
+/// executor `i` of both belongs into one slot, and its rows stay there.
+pub fn local_parent(topology: &Checked, component: usize) -> Option<Source> {
     let bolt = topology.component(component);
     let [input] = &*bolt.inputs else { return None };
     let source = topology.source(component, 0);
@@ -171,19 +200,41 @@ fn chain_parent(topology: &Checked, component: usize, cores: usize) -> Option<(u
             Kind::Spout => true,
             Kind::Bolt => parent.execution == Execution::Sync,
         };
-    if !input.chain || !computes || topology.in_cycle(component) || topology.in_cycle(source.component) {
-        return None;
-    }
-    // Equal parallelisms sit on the same cores. A shuffle must cover the cores evenly too, else a line of heavy bolts would
-    // sink to one core.
-    let alike = bolt.parallelism == parent.parallelism;
-    let covers = (bolt.parallelism as usize).is_multiple_of(cores);
-    let stays = match input.grouping {
-        Grouping::LocalOrShuffle => alike,
-        Grouping::Shuffle | Grouping::None => alike && covers,
-        _ => false,
+    let open = matches!(input.grouping, Grouping::LocalOrShuffle | Grouping::Shuffle | Grouping::None);
+    let in_cycle = topology.in_cycle(component) || topology.in_cycle(source.component);
+    let stays = input.chain && computes && open && !in_cycle && bolt.parallelism == parent.parallelism;
+    stays.then_some(source)
+}
+
+/// By component: whether its rows stay in the slot that they are made in, as the topology allows it and the placement, if there is one,
+/// has the executors of both ends together in each slot.
+pub fn local_edges(topology: &Checked, placement: Option<&Placement>) -> Vec<bool> {
+    let together = |component: usize, parent: usize| {
+        let places = |component: usize, executor: u32| {
+            let id = topology.executor(component, executor);
+            placement.and_then(|placement| placement.slot_of(id.first))
+        };
+        let mut executors = 0..topology.component(component).parallelism;
+        executors.all(|executor| places(component, executor) == places(parent, executor))
     };
-    stays.then_some((source.component, source.stream))
+    let local = |component: usize| {
+        local_parent(topology, component).is_some_and(|source| together(component, source.component))
+    };
+    (0..topology.components().len()).map(local).collect()
+}
+
+impl Dealing<'_> {
+    /// The component and stream that a bolt is chained behind, if it is.
+    ///
+    /// Equal executors sit on the same cores. A shuffle must cover the cores evenly too, else a line of heavy bolts would sink to one core.
+    fn chain_parent(&self, component: usize) -> Option<(usize, usize)> {
+        let source = local_parent(self.topology, component).filter(|_| self.local[component])?;
+        let executors = &self.here[component];
+        let covers = executors.len().is_multiple_of(self.cores);
+        let grouping = &self.topology.component(component).inputs[0].grouping;
+        let alike = *executors == self.here[source.component] && !executors.is_empty();
+        (alike && (covers || *grouping == Grouping::LocalOrShuffle)).then_some((source.component, source.stream))
+    }
 }
 
 #[cfg(test)]

@@ -101,13 +101,15 @@ pub struct Rolling {
     slots: VecDeque<(i64, u64)>,
     /// The last slot that has passed out of the window for good.
     passed: Option<i64>,
+    /// Whether somebody says how far time has come. Then nothing is let go of before it has passed.
+    advanced: bool,
 }
 
 impl Rolling {
     /// Counts `n` at an instant. Says whether they count: not if the window has passed that instant.
     ///
-    /// What has passed is known from [`advance_to`](Self::advance_to). Of a key that nobody advances, the newest slots are kept, two
-    /// windows of them.
+    /// What has passed is known from [`advance_to`](Self::advance_to); until that has come, every row is kept, however far ahead others are.
+    /// Of a key that was never advanced, the newest slots are kept, two windows of them.
     pub fn add(&mut self, at: Timestamp, n: u64, spec: &WindowSpec) -> bool {
         let slot = spec.slot(at);
         if Some(slot) <= self.passed {
@@ -116,7 +118,7 @@ impl Rolling {
         if n > 0 {
             self.count(slot, n);
         }
-        while self.slots.len() as i64 > 2 * spec.slots {
+        while !self.advanced && self.slots.len() as i64 > 2 * spec.slots {
             self.passed = self.slots.pop_front().map(|(slot, _)| slot);
         }
         Some(slot) > self.passed
@@ -136,6 +138,7 @@ impl Rolling {
 
     /// Lets go of what no window that ends at `now` or later covers. Going back changes nothing.
     pub fn advance_to(&mut self, now: Timestamp, spec: &WindowSpec) {
+        self.advanced = true;
         self.passed = self.passed.max(Some(spec.before(spec.slot(now))));
         while self.slots.front().is_some_and(|&(slot, _)| Some(slot) <= self.passed) {
             self.slots.pop_front();

@@ -19,7 +19,7 @@ use crate::leading::Leading;
 use crate::machine::Shared;
 use crate::metrics::Metrics;
 use crate::own_time::OwnTime;
-use crate::peers::Peers;
+use squall_daemon::{Peers, Prober};
 
 /// Which master this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) struct Me {
 impl Me {
     /// Asks another master who it is.
     pub(crate) fn asks(&self) -> IdentifyRequest {
-        IdentifyRequest { address: self.address.clone(), raft_id: self.id.get(), name: self.name.to_string() }
+        IdentifyRequest { address: self.address.clone(), raft_id: self.id.get() }
     }
 }
 
@@ -59,6 +59,8 @@ pub(crate) struct Core {
     /// There while this master leads.
     pub leading: watch::Receiver<Option<Arc<Leading>>>,
     pub peers: Peers,
+    /// Sees whether workers and their slots are there.
+    pub prober: Prober,
     pub blobs: BlobStore,
     pub metrics: Metrics,
     pub time: OwnTime,

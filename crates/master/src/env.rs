@@ -1,72 +1,15 @@
 //! What a master takes from the outside besides its configuration, so that the same code runs on a machine and in a simulation of many.
 
-use std::future::Future;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::Stream;
-use squall_raft::{Contents, Disk, RedbDisk, StorageError, Writer};
-use squall_types::cluster::{MasterName, UnixMillis};
-use tokio::io::{AsyncRead, AsyncWrite};
+pub use squall_daemon::{BoxFuture, Bytes, Clock, Connection, Incoming, Machine, Network, Random};
+use squall_raft::{Contents, Disk, Keeping, RedbDisk, StorageError, Writer};
+use squall_types::cluster::MasterName;
 
-/// The wall clock.
-pub trait Clock: Send + Sync + 'static {
-    /// What time it is.
-    fn now(&self) -> UnixMillis;
-}
+use crate::blobs::{BlobDisk, FileDisk};
 
-/// Randomness.
-pub trait Random: Send + Sync + 'static {
-    /// Puts bits in that nobody can foretell; in a simulation, those of its seed.
-    fn fill(&self, bytes: &mut [u8]);
-}
-
-impl dyn Random {
-    /// Random bytes.
-    pub fn bytes<const N: usize>(&self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.fill(&mut bytes);
-        bytes
-    }
-
-    /// A random number.
-    pub fn number(&self) -> u64 {
-        u64::from_le_bytes(self.bytes())
-    }
-}
-
-/// A connection's bytes.
-pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Bytes for T {}
-
-/// One end of a connection.
-pub type Connection = Box<dyn Bytes>;
-
-/// A future of a trait that is used as an object.
-pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// Connections as they come in, each with where from.
-pub type Incoming = Pin<Box<dyn Stream<Item = std::io::Result<(Connection, SocketAddr)>> + Send>>;
-
-/// A network of bytes; what is spoken on it is up to the master.
-pub trait Network: Send + Sync + 'static {
-    /// Listens. Says where, for a port that the system chooses.
-    ///
-    /// # Errors
-    /// If the system doesn't let it.
-    fn bind(&self, address: SocketAddr) -> BoxFuture<std::io::Result<(SocketAddr, Incoming)>>;
-
-    /// Connects to a `host:port`.
-    ///
-    /// # Errors
-    /// If nobody answers there.
-    fn connect(&self, address: String) -> BoxFuture<std::io::Result<Connection>>;
-}
-
-/// Where a master keeps its log.
+/// Where a master keeps its log and its packages.
 pub trait Disks: Send + Sync + 'static {
     /// Opens a master's log, makes it where there is none, and says what it holds.
     ///
@@ -76,6 +19,12 @@ pub trait Disks: Send + Sync + 'static {
 
     /// Who waits for the disk.
     fn writer(&self, disk: Box<dyn Disk>) -> Writer;
+
+    /// Opens the folder of a master's packages, and makes it where there is none.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    fn packages(&self, folder: &Path) -> std::io::Result<Arc<dyn BlobDisk>>;
 }
 
 /// Everything that isn't decided by configuration, calls or the log. Cheap to clone.
@@ -89,6 +38,11 @@ pub struct Env {
     pub network: Arc<dyn Network>,
     /// Disks.
     pub disks: Arc<dyn Disks>,
+    /// How much of the log is kept.
+    pub keeping: Keeping,
+    /// A bug to plant.
+    #[cfg(feature = "simulation")]
+    pub planted: Option<crate::planted::Planted>,
 }
 
 impl Env {
@@ -99,24 +53,10 @@ impl Env {
             random: Arc::new(Machine),
             network: Arc::new(Machine),
             disks: Arc::new(Machine),
+            keeping: Keeping::default(),
+            #[cfg(feature = "simulation")]
+            planted: None,
         }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Machine;
-
-impl Clock for Machine {
-    #[allow(clippy::disallowed_methods, reason = "the one place where a master reads the wall clock")]
-    fn now(&self) -> UnixMillis {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        UnixMillis::ZERO.plus(since)
-    }
-}
-
-impl Random for Machine {
-    fn fill(&self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("a system without randomness can't run TLS either");
     }
 }
 
@@ -129,28 +69,8 @@ impl Disks for Machine {
     fn writer(&self, disk: Box<dyn Disk>) -> Writer {
         Writer::Thread(disk)
     }
-}
 
-impl Network for Machine {
-    fn bind(&self, address: SocketAddr) -> BoxFuture<std::io::Result<(SocketAddr, Incoming)>> {
-        Box::pin(async move {
-            let listener = tokio::net::TcpListener::bind(address).await?;
-            let local = listener.local_addr()?;
-            let accepted = futures_util::stream::unfold(listener, |listener| async move {
-                let accepted = listener.accept().await.map(|(stream, from)| (nodelay(stream), from));
-                Some((accepted, listener))
-            });
-            Ok((local, Box::pin(accepted) as Incoming))
-        })
+    fn packages(&self, folder: &Path) -> std::io::Result<Arc<dyn BlobDisk>> {
+        Ok(Arc::new(FileDisk::open(folder)?))
     }
-
-    fn connect(&self, address: String) -> BoxFuture<std::io::Result<Connection>> {
-        Box::pin(async move { Ok(nodelay(tokio::net::TcpStream::connect(address).await?)) })
-    }
-}
-
-fn nodelay(stream: tokio::net::TcpStream) -> Connection {
-    // A socket that can't be told so works all the same, only slower.
-    let _ = stream.set_nodelay(true);
-    Box::new(stream)
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub(crate) use squall_daemon::chain;
 use squall_raft::StopReason;
 use squall_types::{Code, codes};
 use tokio::task::JoinError;
@@ -72,15 +73,4 @@ impl NodeError {
     pub(crate) fn part(part: &'static str, ended: Result<(), JoinError>) -> Self {
         Self::Part { part, panicked: ended.is_err_and(|error| error.is_panic()) }
     }
-}
-
-/// An error with all that caused it, in a line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

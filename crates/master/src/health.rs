@@ -1,10 +1,12 @@
 //! Whether the cluster is well, and what is the worst thing: a function of what is known.
 
+use std::collections::BTreeMap;
+
 use squall_control::plan::Standing;
 use squall_control::{Admin, State};
 use squall_proto::v1;
 use squall_raft::{Health as HostHealth, Role, Status};
-use squall_types::cluster::{RaftId, TopologyName, TopologyVersion};
+use squall_types::cluster::{RaftId, TopologyName, TopologyVersion, WorkerName};
 use squall_types::{Code, codes};
 
 use crate::core::Me;
@@ -22,6 +24,8 @@ pub(crate) struct Known<'a> {
     pub stale: bool,
 }
 
+/// From so many failures in a row on a slot's process is a concern.
+const FAILING: u32 = 3;
 /// How far a member may be behind before it is a concern.
 const FAR_BEHIND: u64 = 5_000;
 
@@ -49,7 +53,28 @@ impl Known<'_> {
             executors_placed: count(counts.placed),
             epoch: self.state.epoch().get(),
             feature_level: self.state.level().get(),
+            slots: count(self.state.slots().len()),
+            slots_running: count(self.slots().filter(|report| report.state() == v1::SlotState::Running).count()),
         }
+    }
+
+    /// What was heard of the slots that topologies have.
+    fn slots(&self) -> impl Iterator<Item = &v1::SlotReport> {
+        let slots = self.state.slots().iter();
+        slots.filter_map(|(slot, topology)| self.view?.reported.of(slot, topology))
+    }
+
+    /// Slots whose process doesn't stay up or can't be started, and what workers say of themselves.
+    fn of_slots(&self) -> Vec<v1::Concern> {
+        let Some(view) = self.view else { return Vec::new() };
+        let failing = self.state.slots().iter().filter_map(|(slot, topology)| {
+            let report = view.reported.of(slot, topology).filter(|report| report.failures >= FAILING)?;
+            let cause = format!("slot {slot}: {}", report.text);
+            let next_step = "read what its process said last, in slots/N/stderr.log on that worker; mend it and submit again, or: squall \
+                             rollback";
+            Some(amber(format!("topology {topology}"), codes::SLOT_FAILING, cause, next_step))
+        });
+        failing.chain(view.concerns.values().flatten().cloned()).collect()
     }
 
     pub(crate) fn masters(&self) -> v1::MastersResponse {
@@ -74,7 +99,8 @@ impl Known<'_> {
                 missing_blobs: count(self.state.missing_blobs(*id).count()),
             }
         };
-        let masters = self.state.members().iter().map(master).collect();
+        let mut masters: Vec<_> = self.state.members().iter().map(master).collect();
+        masters.sort_by(|one, other| one.name.cmp(&other.name));
         v1::MastersResponse { masters, revision: self.state.revision().get(), stale: self.stale }
     }
 
@@ -87,10 +113,12 @@ impl Known<'_> {
     pub(crate) fn concerns(&self) -> Vec<v1::Concern> {
         let mut concerns = self.of_masters();
         concerns.extend(self.of_workers());
+        concerns.extend(self.of_slots());
         concerns.extend(self.of_executors());
         concerns.extend(self.of_lost_blobs());
         concerns.extend(self.of_blobs());
         concerns.extend(self.of_plans());
+        concerns.extend(self.of_drains());
         concerns.sort_by_key(|concern| std::cmp::Reverse(concern.health));
         concerns
     }
@@ -165,7 +193,7 @@ impl Known<'_> {
 
     fn of_workers(&self) -> Vec<v1::Concern> {
         let Some(view) = self.view else { return Vec::new() };
-        let concern = |(name, seen): (&squall_types::cluster::WorkerName, &crate::leading::Seen)| {
+        let concern = |(name, seen): (&WorkerName, &crate::leading::Seen)| {
             let in_use = self.state.slots_on(name).next().is_some();
             let next_step = match seen.standing {
                 Standing::Open | Standing::Unheard | Standing::Draining => return None,
@@ -235,6 +263,21 @@ impl Known<'_> {
         self.state.members().iter().filter_map(concern).collect()
     }
 
+    /// One concern for each worker that is being drained and for each reason why it can't be emptied.
+    fn of_drains(&self) -> Vec<v1::Concern> {
+        let stuck = self.view.map_or(&[][..], |view| &view.stuck);
+        let mut counts: BTreeMap<(&WorkerName, String), usize> = BTreeMap::new();
+        for it in stuck {
+            *counts.entry((&it.slot.worker, it.why.to_string())).or_default() += 1;
+        }
+        let concern = |((worker, why), count): ((&WorkerName, String), usize)| {
+            let (cause, next_step) = why.split_once("; ").unwrap_or((&why, ""));
+            let cause = format!("it is being drained, and {count} of its executors have no other place: {cause}");
+            amber(format!("worker {worker}"), codes::UNPLACED, cause, next_step)
+        };
+        counts.into_iter().map(concern).collect()
+    }
+
     fn of_plans(&self) -> Vec<v1::Concern> {
         let broken = self.view.map_or(&[][..], |view| &view.broken);
         let concern = |rule: &String| {
@@ -249,7 +292,7 @@ impl Known<'_> {
         broken.iter().map(concern).collect()
     }
 
-    fn worker(&self, name: &squall_types::cluster::WorkerName) -> v1::Worker {
+    fn worker(&self, name: &WorkerName) -> v1::Worker {
         let Some(worker) = self.state.worker(name) else { return v1::Worker::default() };
         let seen = self.view.and_then(|view| view.workers.get(name));
         let registration = &worker.registration;
@@ -280,7 +323,7 @@ impl Known<'_> {
         }
     }
 
-    fn used(&self, name: &squall_types::cluster::WorkerName) -> Used {
+    fn used(&self, name: &WorkerName) -> Used {
         let mut used = Used::default();
         let topologies: std::collections::BTreeSet<_> =
             self.state.slots_on(name).map(|(_, topology)| topology).collect();

@@ -32,13 +32,27 @@ pub(crate) struct Machine {
     state: Arc<RwLock<State>>,
     applied: watch::Sender<Revision>,
     supported: Supported,
+    #[cfg(feature = "simulation")]
+    crooked: Option<crate::planted::Crooked>,
 }
 
 impl Machine {
     pub(crate) fn new(state: State, supported: Supported) -> (Self, Shared) {
         let (sender, applied) = watch::channel(state.revision());
         let state = Arc::new(RwLock::new(state));
-        (Self { state: state.clone(), applied: sender, supported }, Shared { state, applied })
+        let machine = Self {
+            state: state.clone(),
+            applied: sender,
+            supported,
+            #[cfg(feature = "simulation")]
+            crooked: None,
+        };
+        (machine, Shared { state, applied })
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn with_planted(self, env: &crate::env::Env) -> Self {
+        Self { crooked: Some(crate::planted::Crooked::of(env)), ..self }
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -57,11 +71,21 @@ impl StateMachine for Machine {
 
     fn apply(&mut self, index: Revision, command: &[u8]) -> Result<Outcome, Fatal> {
         let envelope = Envelope::decode(command, self.supported).map_err(fatal)?;
+        #[cfg(feature = "simulation")]
+        let envelope = match &self.crooked {
+            Some(crooked) => crooked.applied(envelope),
+            None => envelope,
+        };
         Ok(self.change(|state| state.apply(index, &envelope)))
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).encode()
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(feature = "simulation")]
+        if let Some(bytes) = self.crooked.as_ref().and_then(|crooked| crooked.snapshot(&state)) {
+            return bytes;
+        }
+        state.encode()
     }
 
     fn restore(&mut self, _: Revision, bytes: &[u8]) -> Result<(), Fatal> {

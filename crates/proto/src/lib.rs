@@ -5,6 +5,7 @@
 //! checks it.
 
 mod failure;
+pub mod slot;
 
 #[allow(missing_docs, reason = "generated; the protos have the comments")]
 #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -20,5 +21,5 @@ mod generated {
 pub use failure::Failure;
 pub use generated::{internal, v1};
 
-/// All of `proto/` as an encoded `FileDescriptorSet`, for gRPC reflection.
+/// What masters answer, of `proto/`, as an encoded `FileDescriptorSet`, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/squall.bin"));

@@ -115,10 +115,12 @@ impl<R: Send + 'static> Raft<R> {
         answered.await.unwrap_or(Err(TransferError::Stopped))
     }
 
-    /// Hands leadership over if this master has it, then stops the host and waits until it has. Takes at most two seconds.
-    pub async fn shutdown(self) {
-        let _ = self.transfer(None).await;
+    /// Hands leadership over if this master has it, then stops the host and waits until it has. Takes at most two seconds. Says who leads
+    /// then, if it was handed over.
+    pub async fn shutdown(self) -> Option<RaftId> {
+        let next = self.transfer(None).await.ok();
         self.halt().await;
+        next
     }
 
     /// Stops the host as it is, without handing anything over, and waits until it has.

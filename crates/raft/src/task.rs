@@ -35,10 +35,11 @@ pub struct Settings {
     pub dial: Arc<dyn Dial>,
     /// Decides how long elections wait; random, or in a simulation of its seed.
     pub seed: u64,
-    /// A snapshot is taken after so many entries; 10,000 is a good number.
-    pub snapshot_every: u64,
-    /// So many entries before a snapshot are kept for followers that are a little behind.
-    pub tail: u64,
+    /// How the log is kept.
+    pub keeping: Keeping,
+    /// A bug to plant.
+    #[cfg(feature = "planted")]
+    pub planted: Option<crate::host::planted::Planted>,
 }
 
 /// A host that runs.
@@ -59,8 +60,9 @@ pub fn start<M: StateMachine>(settings: Settings, machine: M) -> Result<Running<
     let defect = |what: &str| StopReason::Defect { what: what.to_owned() };
     let identity = settings.contents.identity.clone().ok_or_else(|| defect("the disk has no identity"))?;
     let (id, cluster) = (identity.id, identity.cluster.ok_or_else(|| defect("the disk belongs to no cluster"))?);
-    let keeping = Keeping { snapshot_every: settings.snapshot_every.max(1), tail: settings.tail };
-    let host = Host::new(id, cluster, settings.contents, machine, keeping, settings.seed)?;
+    let host = Host::new(id, cluster, settings.contents, machine, settings.keeping, settings.seed)?;
+    #[cfg(feature = "planted")]
+    let host = host.with_planted(settings.planted);
     let (inputs, waiting) = mpsc::channel(QUEUE);
     let (answers, written) = mpsc::unbounded_channel();
     let disk = settings.writer.start(answers).map_err(|error| StopReason::Storage(StorageError::Io(error)))?;

@@ -99,10 +99,35 @@ fn check_shape(kind: eraftpb::MessageType, message: &wire::Message) -> Result<()
     let first = message.entries.first();
     let fits = match kind {
         eraftpb::MessageType::MsgReadIndex => message.entries.len() == 1,
-        eraftpb::MessageType::MsgAppend => first.is_none_or(|first| Some(first.index) == message.index.checked_add(1)),
+        eraftpb::MessageType::MsgAppend => first.is_none_or(|first| first.index == message.index.wrapping_add(1)),
         _ => true,
     };
-    if fits { Ok(()) } else { Err(Nonsense("its entries don't belong to its type")) }
+    if !fits {
+        return Err(Nonsense("its entries don't belong to its type"));
+    }
+    check_numbers(kind, message)
+}
+
+/// Raft takes a message without a term for one of its own host, adds to terms and indices, and finds term 0 wherever its log doesn't reach.
+fn check_numbers(kind: eraftpb::MessageType, message: &wire::Message) -> Result<(), Nonsense> {
+    const MOST: u64 = 1 << 62;
+    let wire::Message { term, log_term, index, commit, commit_term, request_snapshot, reject_hint, .. } = *message;
+    if [term, log_term, index, commit, commit_term, request_snapshot, reject_hint].iter().any(|number| *number > MOST) {
+        return Err(Nonsense("its numbers"));
+    }
+    let fits = match kind {
+        eraftpb::MessageType::MsgReadIndex => true,
+        eraftpb::MessageType::MsgAppend => {
+            let terms = std::iter::once(log_term).chain(message.entries.iter().map(|entry| entry.term)).chain([term]);
+            term > 0 && (index == 0) == (log_term == 0) && terms.is_sorted()
+        }
+        eraftpb::MessageType::MsgSnapshot => {
+            let meta = message.snapshot.as_ref();
+            meta.is_some_and(|meta| (1..=MOST).contains(&meta.index) && (1..=term).contains(&meta.term))
+        }
+        _ => term > 0,
+    };
+    if fits { Ok(()) } else { Err(Nonsense("its terms")) }
 }
 
 /// Types that a host sends to itself; from outside they would steer it.
@@ -234,10 +259,22 @@ mod tests {
     }
 
     #[test]
+    fn a_message_with_terms_that_no_leader_has_is_refused() {
+        let heartbeat = |term| wire::Message { r#type: 8, term, ..Default::default() };
+        assert!(from_wire(1, 2, heartbeat(1)).is_ok());
+        assert!(from_wire(1, 2, heartbeat(0)).is_err() && from_wire(1, 2, heartbeat(u64::MAX)).is_err());
+        let append = |index, log_term, term| wire::Message { r#type: 3, index, log_term, term, ..Default::default() };
+        assert!(from_wire(1, 2, append(5, 1, 2)).is_ok());
+        assert!(from_wire(1, 2, append(5, 3, 2)).is_err() && from_wire(1, 2, append(5, 0, 2)).is_err());
+    }
+
+    #[test]
     fn a_message_whose_entries_raft_would_panic_at_is_refused() {
-        let entry = wire::Entry { index: 7, ..Default::default() };
+        let entry = wire::Entry { index: 7, term: 2, ..Default::default() };
         let message = |kind: eraftpb::MessageType, index, entries| wire::Message {
             r#type: number(kind.value()),
+            term: 2,
+            log_term: 1,
             index,
             entries,
             ..Default::default()
@@ -254,17 +291,36 @@ mod tests {
     proptest! {
         #[test]
         fn a_message_arrives_as_it_was_sent(kind in 3_i32..10, numbers: [u64; 8], reject: bool, context: Vec<u8>, data: Vec<Vec<u8>>) {
-            let mut message = eraftpb::Message { from: 1, to: 2, term: numbers[0], log_term: numbers[1], index: numbers[2], ..Default::default() };
+            let numbers = numbers.map(|number| number >> 2);
+            let (term, log_term) = (numbers[0].max(numbers[1]) + 1, numbers[0].min(numbers[1]) + 1);
+            let mut message = eraftpb::Message { from: 1, to: 2, term, log_term, ..Default::default() };
             message.set_msg_type(eraftpb::MessageType::from_i32(kind).unwrap());
             (message.commit, message.commit_term) = (numbers[3], numbers[4]);
             (message.request_snapshot, message.reject_hint, message.reject) = (numbers[5], numbers[6], reject);
             message.context = context.into();
-            let first = numbers[2] % 1_000_000 + 1;
+            let first = numbers[2] % 1_000_000 + 2;
             message.index = first - 1;
+            if kind == 7 {
+                let mut meta = eraftpb::SnapshotMetadata { index: first, term: log_term, ..Default::default() };
+                meta.mut_conf_state().set_voters(vec![1, 2]);
+                message.mut_snapshot().set_metadata(meta);
+            }
             let data = if kind == 9 { vec![Vec::new()] } else { data };
-            let entries: Vec<_> = data.into_iter().zip(first..).map(|(data, index)| eraftpb::Entry { index, term: numbers[7], data: data.into(), ..Default::default() }).collect();
+            let entries: Vec<_> = data.into_iter().zip(first..).map(|(data, index)| eraftpb::Entry { index, term: log_term, data: data.into(), ..Default::default() }).collect();
             message.set_entries(entries.into());
             prop_assert_eq!(from_wire(1, 2, to_wire(message.clone())).unwrap(), message);
+        }
+
+        #[test]
+        fn no_bytes_panic_what_reads_messages(bytes: Vec<u8>) {
+            use prost::Message as _;
+            if let Ok(message) = wire::Message::decode(&*bytes) {
+                let _ = from_wire(1, 2, message);
+            }
+            if let Ok(envelope) = wire::Envelope::decode(&*bytes) {
+                let _ = envelope.message.map(|message| from_wire(envelope.from, envelope.to, message));
+            }
+            let _ = wire::SnapshotChunk::decode(&*bytes);
         }
 
         #[test]

@@ -4,6 +4,7 @@
 //! - a parcel holds its credit until the receiver comes back for the next one, so what is being worked on counts as queued;
 //! - a sender that has no parcel here may put one in whatever the bound, so that a rare one is never starved by a busy one;
 //! - a parcel over the bound passes alone; parcels sent with [`Inbox::push`] have no bound and are served first;
+//! - what an inbox can't take stays with its sender: only one whose receiver has ended swallows parcels;
 //! - no lock is held across an await or while a waker is called;
 //! - senders that wait are woken together once half of the bound is free, so they don't take turns batch by batch.
 
@@ -69,6 +70,19 @@ impl Bound {
     }
 }
 
+/// What an inbox does with what it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    /// Takes it, if there is room.
+    Open,
+    /// Takes nothing; senders wait.
+    Held,
+    /// Takes nothing; senders are let go, to send elsewhere.
+    Left,
+    /// Swallows it: the receiver has ended.
+    Closed,
+}
+
 struct State<T> {
     queue: VecDeque<T>,
     urgent: VecDeque<T>,
@@ -85,7 +99,7 @@ struct State<T> {
     notified: bool,
     /// The receiver has nothing to do and has sent all that it had.
     idle: bool,
-    closed: bool,
+    gate: Gate,
 }
 
 impl<T> State<T> {
@@ -142,7 +156,7 @@ impl<T: Parcel> Inbox<T> {
                 waiting: Vec::new(),
                 notified: false,
                 idle: false,
-                closed: false,
+                gate: Gate::Open,
             }),
             bound,
             queued_rows: AtomicU32::new(0),
@@ -151,15 +165,30 @@ impl<T: Parcel> Inbox<T> {
         }
     }
 
+    /// An inbox that takes nothing: its senders wait until they are [let go](Self::leave).
+    pub fn held() -> Self {
+        let inbox = Self::new(Bound::DEFAULT);
+        let mut state = inbox.lock();
+        (state.gate, state.idle) = (Gate::Held, true);
+        drop(state);
+        inbox
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         // A panic can't happen while the lock is held: nothing of the user's runs under it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fits(&self, state: &State<T>, parcel: Size) -> bool {
-        let most = self.bound.rows_at(self.row_cost_ns.load(Relaxed));
-        let within = state.rows + parcel.rows <= most && state.bytes + parcel.bytes <= self.bound.bytes;
-        within || state.rows == 0 || state.closed || !state.has_parcel_of(parcel.sender)
+        match state.gate {
+            Gate::Open => {
+                let most = self.bound.rows_at(self.row_cost_ns.load(Relaxed));
+                let within = state.rows + parcel.rows <= most && state.bytes + parcel.bytes <= self.bound.bytes;
+                within || state.rows == 0 || !state.has_parcel_of(parcel.sender)
+            }
+            Gate::Closed => true,
+            Gate::Held | Gate::Left => false,
+        }
     }
 
     /// Puts a parcel in if there is room, and takes an empty one in exchange.
@@ -175,13 +204,20 @@ impl<T: Parcel> Inbox<T> {
     }
 
     /// Puts a parcel in, whatever the bound; it is served before bounded ones. Returns an empty one in exchange.
-    pub fn push(&self, parcel: T) -> T {
-        self.put(self.lock(), parcel, true)
+    ///
+    /// # Errors
+    /// The inbox takes nothing: the parcel comes back.
+    pub fn push(&self, parcel: T) -> Result<T, T> {
+        let state = self.lock();
+        match state.gate {
+            Gate::Open | Gate::Closed => Ok(self.put(state, parcel, true)),
+            Gate::Held | Gate::Left => Err(parcel),
+        }
     }
 
     fn put(&self, mut state: MutexGuard<'_, State<T>>, parcel: T, urgent: bool) -> T {
         let spare = state.spare.pop().unwrap_or_default();
-        if state.closed {
+        if state.gate == Gate::Closed {
             return spare;
         }
         state.rows += parcel.rows();
@@ -203,11 +239,11 @@ impl<T: Parcel> Inbox<T> {
         spare
     }
 
-    /// Waits until there may be room for such a parcel.
+    /// Waits until there may be room for such a parcel, or senders are let go.
     pub async fn room_for(&self, parcel: Size) {
         poll_fn(|cx| {
             let mut state = self.lock();
-            if self.fits(&state, parcel) {
+            if state.gate == Gate::Left || self.fits(&state, parcel) {
                 return Poll::Ready(());
             }
             if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -265,6 +301,9 @@ impl<T: Parcel> Inbox<T> {
             state.idle = false;
             return Poll::Ready(());
         }
+        if state.gate == Gate::Left {
+            return Poll::Ready(());
+        }
         state.idle = resting;
         match &mut state.receiver {
             Some(waker) => waker.clone_from(cx.waker()),
@@ -286,14 +325,33 @@ impl<T: Parcel> Inbox<T> {
 
     /// Lets every sender pass and drops what it sends: the receiver is gone.
     pub fn close(&self) {
+        self.end(Gate::Closed);
+    }
+
+    /// Takes nothing any more, and lets those go that wait for room, to send elsewhere. Returns how many queued rows are dropped.
+    pub fn leave(&self) -> usize {
+        self.end(Gate::Left)
+    }
+
+    fn end(&self, gate: Gate) -> usize {
         let mut state = self.lock();
-        state.closed = true;
+        if state.gate == Gate::Closed {
+            return 0;
+        }
+        state.gate = gate;
         state.idle = true;
-        state.queue.clear();
-        state.urgent.clear();
+        let dropped = state.queue.drain(..).map(|parcel| parcel.rows()).sum::<usize>()
+            + state.urgent.drain(..).map(|parcel| parcel.rows()).sum::<usize>();
         let waiting = std::mem::take(&mut state.waiting);
+        let receiver = state.receiver.take();
         drop(state);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_iter().chain(receiver).for_each(Waker::wake);
+        dropped
+    }
+
+    /// Whether senders were let go.
+    pub fn is_left(&self) -> bool {
+        self.lock().gate == Gate::Left
     }
 
     /// Whether the receiver rests.
@@ -410,6 +468,33 @@ mod tests {
         let inbox = inbox();
         assert!(inbox.try_send(of((0, 0), 5_000)).is_ok());
         assert!(inbox.try_send(of((0, 0), 1)).is_err());
+    }
+
+    #[test]
+    fn an_inbox_that_is_held_or_left_gives_back_what_it_is_sent() {
+        let inbox = Inbox::<Rows>::held();
+        let (waker, parcel) = (Waker::noop(), of((0, 0), 1));
+        let mut waiting = Box::pin(inbox.room_for(Size::of(&parcel)));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        assert_eq!(inbox.try_send(of((0, 0), 1)), Err(of((0, 0), 1)));
+        assert_eq!(inbox.push(of((0, 0), 1)), Err(of((0, 0), 1)));
+        assert_eq!(inbox.leave(), 0);
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(waker)).is_ready(), "senders go elsewhere");
+        assert_eq!(inbox.try_send(of((0, 0), 1)), Err(of((0, 0), 1)));
+        assert!(inbox.rest().idle);
+    }
+
+    #[test]
+    fn what_was_queued_in_an_inbox_that_is_left_is_counted() {
+        let inbox = inbox();
+        for rows in [1, 50, 7] {
+            assert!(inbox.try_send(of((0, 0), rows)).is_ok());
+        }
+        let parcel = inbox.take().unwrap();
+        assert_eq!(inbox.leave(), 57);
+        inbox.done(1, 0, parcel);
+        assert!(inbox.is_left() && inbox.take().is_none());
+        assert_eq!(inbox.leave(), 0);
     }
 
     #[derive(Default)]

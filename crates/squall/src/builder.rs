@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(unix)]
+use squall_runtime::host::Misfit;
 use squall_runtime::{AsyncBolt, Bolt, Code, CustomGrouping, Declarer, GroupingFactory, Program, Spout};
 use squall_types::topology::{
     Component, Delivery, Execution, Fields, Grouping, Input, Invalid, Kind, NoSuchComponent, StreamDecl, Topology,
@@ -158,6 +160,25 @@ impl TopologyBuilder {
         Ok((&self.topology.components[index], &mut self.codes[index]))
     }
 
+    /// The program of a topology that was described by this one, perhaps with other settings and numbers of executors: it runs this code.
+    ///
+    /// # Errors
+    /// It has other components, or can't be run.
+    #[cfg(unix)]
+    pub(crate) fn described(mut self, topology: Topology) -> Result<Program, Misfit> {
+        let own = &self.topology.components;
+        if let Some((own, other)) = own.iter().zip(&topology.components).find(|(own, other)| !is_same_code(own, other))
+        {
+            return Err(Misfit(format!("the program has {:?} where the topology has {:?}", own.id, other.id)));
+        }
+        if own.len() != topology.components.len() {
+            let (own, other) = (own.len(), topology.components.len());
+            return Err(Misfit(format!("the program has {own} components, and the topology {other}")));
+        }
+        self.topology = topology;
+        self.build().map_err(|invalid| Misfit(invalid.to_string()))
+    }
+
     /// Checks the topology. What it gives can be run.
     ///
     /// # Errors
@@ -165,6 +186,13 @@ impl TopologyBuilder {
     pub fn build(self) -> Result<Program, Invalid> {
         Ok(Program::new(self.topology.validate()?, self.codes, self.groupings))
     }
+}
+
+/// Whether the code of one component can run the other.
+#[cfg(unix)]
+fn is_same_code(own: &Component, other: &Component) -> bool {
+    let is_async = |it: &Component| matches!(it.execution, Execution::Async { .. });
+    (&own.id, own.kind, is_async(own), &own.streams) == (&other.id, other.kind, is_async(other), &other.streams)
 }
 
 macro_rules! component_settings {

@@ -45,7 +45,7 @@ pub enum Mark {
 ///
 /// Columns are parallel: row `i` has `values[i * width..][..width]`, and `anchors[i]` and `routes[i]` where these are not
 /// empty. Empty `anchors`: no row is tracked. Empty `routes`: every row has [`Route::FIRST`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Which of the receiving component's inputs this is.
     pub input: u16,
@@ -114,5 +114,68 @@ impl Batch {
         self.routes.clear();
         self.heap_bytes = 0;
         self.mark = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn anchor(root: u64) -> Anchor {
+        Anchor { root: RootId::from_bits(root), edge: EdgeId::from_bits(root) }
+    }
+
+    /// Three rows of two values, all of whose columns are filled.
+    fn full() -> Batch {
+        let route = |task| Route { task, group: KeyGroup::new(7), source: 1 };
+        Batch {
+            width: 2,
+            rows: 3,
+            values: (0..6).map(Value::Int).collect(),
+            anchors: (1..=3).map(anchor).collect(),
+            more_anchors: vec![(1, anchor(9))],
+            routes: (0..3).map(route).collect(),
+            heap_bytes: 100,
+            mark: Some(Mark::Barrier(1)),
+            ..Batch::default()
+        }
+    }
+
+    #[test]
+    fn a_row_has_its_values_its_anchor_and_its_route() {
+        let batch = full();
+        assert_eq!(batch.row(1), [Value::Int(2), Value::Int(3)]);
+        assert_eq!(batch.anchor(1), anchor(2));
+        assert_eq!((batch.route(1).task, batch.route(1).group), (1, KeyGroup::new(7)));
+    }
+
+    #[test]
+    fn rows_of_a_batch_without_columns_are_untracked_and_for_the_first_task() {
+        let batch = Batch { rows: 2, ..Batch::default() };
+        assert_eq!(batch.row(1), []);
+        assert_eq!((batch.anchor(1), batch.route(1)), (Anchor::NONE, Route::FIRST));
+        assert!(!batch.anchor(1).root.is_some() && !batch.route(1).group.is_some());
+    }
+
+    #[test]
+    fn a_mark_alone_is_something_to_send() {
+        assert!(Batch::default().is_empty());
+        assert!(!Batch { rows: 1, ..Batch::default() }.is_empty());
+        assert!(!Batch { mark: Some(Mark::Watermark(Timestamp::MAX)), ..Batch::default() }.is_empty());
+    }
+
+    #[test]
+    fn all_columns_weigh_and_what_values_hold_outside_too() {
+        let columns = 6 * size_of::<Value>() + 3 * size_of::<Anchor>() + 3 * size_of::<Route>();
+        assert_eq!(full().bytes(), 100 + columns + size_of::<(u32, Anchor)>());
+    }
+
+    #[test]
+    fn a_batch_that_was_emptied_keeps_its_buffers() {
+        let mut batch = full();
+        let buffers = (batch.values.as_ptr(), batch.anchors.as_ptr(), batch.routes.as_ptr());
+        batch.clear();
+        assert!(batch.is_empty() && batch.bytes() == 0 && batch.more_anchors.is_empty());
+        assert_eq!((batch.values.as_ptr(), batch.anchors.as_ptr(), batch.routes.as_ptr()), buffers);
     }
 }

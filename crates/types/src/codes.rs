@@ -81,6 +81,12 @@ codes! {
     NO_SUCH_COMPONENT = Code::new(1041);
     /// Keyed state in a component whose inputs aren't keyed alike.
     NOT_KEYED_ALIKE = Code::new(1101);
+    /// Bytes from another slot are no frame.
+    FRAME_MALFORMED = Code::new(2501);
+    /// A frame from another slot is of a newer release.
+    FRAME_NEWER = Code::new(2502);
+    /// A tuple can't be sent to another slot.
+    TUPLE_UNSENDABLE = Code::new(2503);
     /// A master is a member already.
     ALREADY_MEMBER = Code::new(4001);
     /// An earlier change of the members is under way.
@@ -311,6 +317,30 @@ codes! {
     NOT_A_MASTER = Code::new(7009);
     /// The system refuses what a command needs.
     COMMAND_SYSTEM = Code::new(7010);
+    /// What was given as a package's id is that of none, or of several.
+    NOT_ONE_PACKAGE = Code::new(7011);
+    /// What a worker remembers can't be read.
+    WORKER_MEMORY_DAMAGED = Code::new(8001);
+    /// Another process uses a worker's data.
+    WORKER_DATA_IN_USE = Code::new(8002);
+    /// A worker's disk refuses.
+    WORKER_DISK = Code::new(8003);
+    /// A worker can't listen where it is to.
+    WORKER_CANT_LISTEN = Code::new(8004);
+    /// A part of a worker ended by itself.
+    WORKER_PART_ENDED = Code::new(8005);
+    /// A master's word isn't obeyed: it is older than the last, or another cluster's.
+    STATE_REFUSED = Code::new(8006);
+    /// A worker can't get a package.
+    PACKAGE_NOT_HAD = Code::new(8007);
+    /// A worker hears no master.
+    NO_MASTER_HEARD = Code::new(8008);
+    /// A slot's process doesn't stay up.
+    SLOT_FAILING = Code::new(8009);
+    /// A slot's process can't be what its daemon wants it to be.
+    SLOT_MISFIT = Code::new(8010);
+    /// A process can't become a slot.
+    SLOT_FOLDER = Code::new(8011);
 }
 
 #[cfg(test)]

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{Seen, Violation};
 
-/// One leader a term; commit and apply never go back within a life; what is applied is committed; what is acknowledged is committed.
+/// One cluster; one leader a term; commit and apply never go back within a life; what is applied is committed; what is acknowledged is committed.
 #[derive(Debug, Default)]
 pub struct Log {
     leaders: BTreeMap<u64, u64>,
+    cluster: Option<u64>,
+    /// The last term in which each disk's life has led.
+    led: BTreeMap<u64, u64>,
     /// By master and life: the last term, commit and applied.
     last: BTreeMap<usize, Last>,
     committed: u64,
@@ -16,7 +19,6 @@ pub struct Log {
 #[derive(Clone, Copy, Debug)]
 struct Last {
     life: u64,
-    raft_id: u64,
     term: u64,
     commit: u64,
     applied: u64,
@@ -26,16 +28,24 @@ impl Log {
     /// Looks at one master.
     pub fn see(&mut self, seen: &Seen) -> Result<(), Violation> {
         let &Seen { master, life, raft_id, term, leads, commit, applied, .. } = seen;
+        let cluster = *self.cluster.get_or_insert(seen.cluster);
+        if cluster != seen.cluster {
+            return Err(format!("master {master} is of the cluster {:x}, and there is {cluster:x}", seen.cluster));
+        }
         if leads && *self.leaders.entry(term).or_insert(raft_id) != raft_id {
             return Err(format!("two leaders in term {term}: {:x} and {raft_id:x}", self.leaders[&term]));
         }
         if applied > commit {
             return Err(format!("master {master} applied {applied} and knows of {commit} committed"));
         }
+        if leads {
+            self.led.insert(raft_id, term);
+        }
         self.committed = self.committed.max(commit);
-        let now = Last { life, raft_id, term, commit, applied };
+        let now = Last { life, term, commit, applied };
         match self.last.insert(master, now) {
-            Some(last) if last.raft_id == raft_id && last.term > term => {
+            // A term that it had not written down yet is forgotten in a crash; but not one in which it has led.
+            Some(last) if last.life == life && last.term > term || self.led.get(&raft_id) > Some(&term) => {
                 Err(format!("master {master}'s term went from {} to {term}", last.term))
             }
             Some(last) if last.life == life && (last.commit > commit || last.applied > applied) => Err(format!(

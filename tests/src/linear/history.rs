@@ -42,6 +42,24 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Operation {
+    /// What was answered, if anything was.
+    pub const fn answer(&self) -> Option<&Answer> {
+        match &self.outcome {
+            Outcome::Returned { answer, .. } => Some(answer),
+            Outcome::Unknown => None,
+        }
+    }
+
+    /// When it was answered.
+    pub const fn returned_at(&self) -> Option<u64> {
+        match self.outcome {
+            Outcome::Returned { at, .. } => Some(at),
+            Outcome::Unknown => None,
+        }
+    }
+}
+
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Call { client, request, at, .. } = &self.call;
@@ -71,10 +89,11 @@ impl History {
         &self.operations
     }
 
-    /// Each topology's own.
+    /// Each topology's own. Reads that nobody saw an answer of say nothing and are left out.
     pub fn by_topology(&self) -> BTreeMap<String, Vec<Operation>> {
         let mut parts = BTreeMap::<_, Vec<_>>::new();
-        for operation in &self.operations {
+        let tells = |it: &&Operation| it.call.request != Request::Get || it.answer().is_some();
+        for operation in self.operations.iter().filter(tells) {
             parts.entry(operation.call.topology.clone()).or_default().push(operation.clone());
         }
         parts

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use super::history::{Operation, Outcome};
+use super::history::Operation;
 use super::register::{Answer, Request};
 
 /// What an object does.
@@ -113,21 +113,5 @@ impl Done {
             .collect();
         candidates.sort_by_key(|(returned, called, _)| (returned.unwrap_or(u64::MAX), *called));
         candidates.into_iter().map(|(_, _, at)| at).collect()
-    }
-}
-
-impl Operation {
-    fn answer(&self) -> Option<&Answer> {
-        match &self.outcome {
-            Outcome::Returned { answer, .. } => Some(answer),
-            Outcome::Unknown => None,
-        }
-    }
-
-    fn returned_at(&self) -> Option<u64> {
-        match self.outcome {
-            Outcome::Returned { at, .. } => Some(at),
-            Outcome::Unknown => None,
-        }
     }
 }

@@ -14,9 +14,9 @@ pub struct Product {
 }
 
 impl Product {
-    /// Builds it in release mode.
+    /// Builds it in release mode, and beside it the daemon that it measures.
     pub fn build() -> Result<Self, Error> {
-        Cmd::cargo(&["build", "--release", "--locked", "-p", "squall-benches"]).run()?;
+        Cmd::cargo(&["build", "--release", "--locked", "-p", "squall-benches", "-p", "squall-cli"]).run()?;
         let target = Metadata::read()?.target_directory;
         let program = target.join("release/squall-bench");
         Ok(Self { target, program })

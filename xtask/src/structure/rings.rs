@@ -4,12 +4,13 @@ use super::Finding;
 use crate::workspace::{Dependency, Metadata, Package};
 
 /// Every crate there may be, with its ring. Ring 4 is the project's own tools, on which nothing depends.
-const RINGS: [(&str, u8); 20] = [
+const RINGS: [(&str, u8); 21] = [
     ("squall-types", 0),
     ("squall-derive", 0),
     ("squall-proto", 0),
     ("squall-engine", 1),
     ("squall-control", 1),
+    ("squall-daemon", 2),
     ("squall-raft", 2),
     ("squall-runtime", 2),
     ("squall-multilang", 2),
@@ -28,13 +29,18 @@ const RINGS: [(&str, u8); 20] = [
 ];
 
 /// Edges within one ring that the design has.
-const SIDEWAYS: [(&str, &str); 3] = [
+const SIDEWAYS: [(&str, &str); 6] = [
     // The conversions between wire types and the vocabulary live with the wire types.
     ("squall-proto", "squall-types"),
     // The master's daemon is what hosts its Raft.
     ("squall-master", "squall-raft"),
+    // What daemons share: configuration, certificates, monitoring.
+    ("squall-master", "squall-daemon"),
+    ("squall-worker", "squall-daemon"),
     // The binary runs topologies through the SDK.
     ("squall-cli", "squall"),
+    // Masters are measured as they are tested: as processes.
+    ("squall-benches", "squall-tests"),
 ];
 
 /// Edges that go down and are wrong all the same: wire types stay at the edges, so the cores never see them.

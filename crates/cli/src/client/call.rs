@@ -4,8 +4,8 @@ use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
-use squall_master::certs::{self, End, TlsFault};
-use squall_master::config::HostPort;
+use squall_daemon::certs::{self, End, TlsFault};
+use squall_daemon::config::HostPort;
 use squall_proto::{Failure, v1};
 use squall_types::{Retry, duration};
 use tokio::time::Instant;
@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 
 use super::connect::{Bearer, Link, connect};
 use super::ids::request_id;
+use super::pace::Pace;
 use super::settings::Settings;
 use crate::error::{CliError, Fault};
 
@@ -39,7 +40,7 @@ enum Attempt<T> {
     /// It may work elsewhere, or later.
     Again {
         leader: Option<HostPort>,
-        error: Box<dyn Error + Send + Sync>,
+        error: Met,
     },
     /// It won't.
     Ended(CliError),
@@ -82,7 +83,31 @@ impl Client {
         &mut self,
         call: impl Fn(Link) -> F,
     ) -> Result<T, CliError> {
-        self.call("nothing was changed", call).await
+        self.call("nothing was changed", &Pace::short(), call).await
+    }
+
+    /// Asks for something that is long: the time begins anew with each byte.
+    ///
+    /// # Errors
+    /// If a master refuses, or none answers, or bytes stay away.
+    pub async fn receive<T, F: Future<Output = Result<tonic::Response<T>, Status>>>(
+        &mut self,
+        pace: &Pace,
+        call: impl Fn(Link) -> F,
+    ) -> Result<T, CliError> {
+        self.call("nothing was changed", pace, call).await
+    }
+
+    /// Sends something that is long: the time begins anew with each byte.
+    ///
+    /// # Errors
+    /// If a master refuses, or none answers, or takes no more bytes.
+    pub async fn send<T, F: Future<Output = Result<tonic::Response<T>, Status>>>(
+        &mut self,
+        pace: &Pace,
+        call: impl Fn(Link) -> F,
+    ) -> Result<T, CliError> {
+        self.call("what has come is kept: the same again goes on from there", pace, call).await
     }
 
     /// Changes something. The same request, request id included, is sent with each attempt.
@@ -93,32 +118,44 @@ impl Client {
         &mut self,
         call: impl Fn(Link) -> F,
     ) -> Result<T, CliError> {
-        self.call("it may have been done, or may still be", call).await
+        self.call("it may have been done, or may still be", &Pace::short(), call).await
     }
 
     async fn call<T, F: Future<Output = Result<tonic::Response<T>, Status>>>(
         &mut self,
         outcome: &'static str,
+        pace: &Pace,
         call: impl Fn(Link) -> F,
     ) -> Result<T, CliError> {
         let start = Instant::now();
-        let (mut pause, mut reached) = (FIRST_PAUSE, false);
+        let (timeout, mut pause, mut reached) = (self.timeout, FIRST_PAUSE, false);
+        let mut met: Option<Met> = None;
         loop {
-            let left = self.timeout.saturating_sub(start.elapsed());
-            let attempt = tokio::time::timeout(left, self.attempt(&call, &mut reached)).await;
-            let (leader, error) = match attempt {
-                Ok(Attempt::Answered(answer)) => return Ok(answer),
-                Ok(Attempt::Ended(error)) => return Err(error),
-                Ok(Attempt::Again { leader, error }) => (leader, Some(error)),
-                Err(_) => (None, None),
+            let within = pace.answered_within(timeout);
+            let attempt = tokio::select! {
+                biased;
+                attempt = self.attempt(&call, within, &mut reached) => Some(attempt),
+                () = pace.over(timeout) => None,
             };
-            let over = start.elapsed() + pause >= self.timeout;
+            let leader = match attempt {
+                Some(Attempt::Answered(answer)) => return Ok(answer),
+                Some(Attempt::Ended(error)) => return Err(error),
+                Some(Attempt::Again { leader, error }) => {
+                    // What a master says tells more than that others can't be reached.
+                    met = met.filter(|met| met.is_word() && !error.is_word()).or(Some(error));
+                    leader
+                }
+                None => None,
+            };
+            pace.broke();
+            let over = pace.left(timeout) <= pause;
             if !reached && (over || start.elapsed() >= PATIENCE.min(self.timeout)) {
                 let tried: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
-                return Err(CliError::NoMaster { tried: tried.join(", "), source: error });
+                return Err(CliError::NoMaster { tried: tried.join(", "), source: met.map(Into::into) });
             }
             if over {
-                return Err(CliError::TimedOut { within: duration::format(self.timeout), outcome, source: error });
+                let source = met.map(Into::into);
+                return Err(CliError::TimedOut { within: duration::format(self.timeout), outcome, source });
             }
             self.turn(leader);
             tokio::time::sleep(pause).await;
@@ -129,15 +166,18 @@ impl Client {
     async fn attempt<T, F: Future<Output = Result<tonic::Response<T>, Status>>>(
         &mut self,
         call: impl Fn(Link) -> F,
+        within: Option<Duration>,
         reached: &mut bool,
     ) -> Attempt<T> {
         let (address, channel) = match self.connected().await {
             Ok(connected) => connected,
             Err((address, error)) => return unreachable(address, error),
         };
-        match call(Link::new(channel, self.bearer.clone())).await {
+        // From here on something is there, and may have done what it was asked for.
+        *reached = true;
+        match call(Link::new(channel, self.bearer.within(within))).await {
             Ok(answer) => Attempt::Answered(answer.into_inner()),
-            Err(status) => judge(&address, status, reached),
+            Err(status) => judge(&address, status),
         }
     }
 
@@ -174,31 +214,60 @@ fn unreachable<T>(address: HostPort, error: tonic::transport::Error) -> Attempt<
         Some(fault) if !matches!(fault, TlsFault::Broken(_)) => {
             Attempt::Ended(CliError::Tls { address: address.to_string(), fault: Fault(Box::new(fault)) })
         }
-        _ => Attempt::Again { leader: None, error: Box::new(error) },
+        _ => Attempt::Again { leader: None, error: Met::Broken(innermost(&error)) },
     }
 }
 
-fn judge<T>(address: &HostPort, status: Status, reached: &mut bool) -> Attempt<T> {
+fn judge<T>(address: &HostPort, status: Status) -> Attempt<T> {
     if let Some(failure) = Failure::from_status(&status) {
-        *reached = true;
         let leader = failure.leader.as_ref().and_then(|leader| leader.parse().ok());
+        // What the state doesn't allow now may be allowed later, once somebody has done something about it: that is no reason to wait.
+        let refused = matches!(failure.grpc, Code::FailedPrecondition | Code::InvalidArgument);
         return match failure.retry {
-            Retry::Later => Attempt::Again { leader, error: Box::new(Later(failure.code, failure.cause)) },
-            Retry::No => Attempt::Ended(CliError::Refused(failure)),
+            Retry::Later if !refused => Attempt::Again { leader, error: Met::Word(failure.code, failure.cause) },
+            Retry::Later | Retry::No => Attempt::Ended(CliError::Refused(failure)),
         };
     }
     if let Some(fault) = TlsFault::find(&status, End::Client) {
         return Attempt::Ended(CliError::Tls { address: address.to_string(), fault: Fault(Box::new(fault)) });
     }
     match status.code() {
-        Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Aborted | Code::DeadlineExceeded => {
-            Attempt::Again { leader: None, error: Box::new(status) }
+        Code::Cancelled | Code::DeadlineExceeded => {
+            let error = Met::Broken(format!("{address} took the call, and gave no answer in time"));
+            Attempt::Again { leader: None, error }
+        }
+        Code::Unavailable | Code::Unknown | Code::Aborted => {
+            Attempt::Again { leader: None, error: Met::Broken(innermost(&status)) }
         }
         _ => Attempt::Ended(CliError::NotAMaster { address: address.to_string(), source: Box::new(status) }),
     }
 }
 
-/// A master asked to try again.
+/// What an attempt met that may be tried again.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}: {1}")]
-struct Later(squall_types::Code, String);
+enum Met {
+    /// A master asked to try again.
+    #[error("{0}: {1}")]
+    Word(squall_types::Code, String),
+    /// The connection broke, or there was none.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl Met {
+    const fn is_word(&self) -> bool {
+        matches!(self, Self::Word(..))
+    }
+}
+
+/// What lies at the bottom of an error of the transport. What lies above only says that there is one.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    match inner.downcast_ref::<Status>() {
+        Some(status) => status.message().to_owned(),
+        None => inner.to_string(),
+    }
+}

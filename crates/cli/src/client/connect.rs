@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use squall_master::certs;
-use squall_master::config::HostPort;
+use squall_daemon::certs;
+use squall_daemon::config::HostPort;
 use tokio::net::TcpStream;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -15,27 +15,39 @@ use tonic::{Request, Status};
 /// How long one master may take to be reached.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A connection that shows the token.
+/// A connection that shows the token, and says how long an answer may take.
 pub type Link = InterceptedService<Channel, Bearer>;
 
-/// Shows a token with each call.
+/// Shows a token with each call, and says how long an answer may take: a master that finds no leader says so before that.
 #[derive(Clone)]
-pub struct Bearer(Option<MetadataValue<Ascii>>);
+pub struct Bearer {
+    token: Option<MetadataValue<Ascii>>,
+    within: Option<Duration>,
+}
 
 impl Bearer {
     /// This token, if there is one.
     pub fn new(token: Option<&str>) -> Self {
         let value = token.and_then(|token| format!("Bearer {token}").parse().ok());
-        Self(value.map(|mut value: MetadataValue<Ascii>| {
+        let token = value.map(|mut value: MetadataValue<Ascii>| {
             value.set_sensitive(true);
             value
-        }))
+        });
+        Self { token, within: None }
+    }
+
+    /// The same for an answer that may take so long.
+    pub fn within(&self, within: Option<Duration>) -> Self {
+        Self { within, ..self.clone() }
     }
 }
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
+        if let Some(within) = self.within {
+            request.set_timeout(within);
+        }
+        if let Some(value) = &self.token {
             request.metadata_mut().insert("authorization", value.clone());
         }
         Ok(request)

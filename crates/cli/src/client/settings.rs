@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use squall_master::certs::{self, DefaultTimeProvider, Material};
-use squall_master::config::{HostPort, NotAHostPort, TlsFiles};
+use squall_daemon::certs::{self, DefaultTimeProvider, Material};
+use squall_daemon::config::{HostPort, NotAHostPort, TlsFiles};
 use squall_types::duration::{self, NotADuration};
 use squall_types::nearest;
 

@@ -1,5 +1,6 @@
 //! Shows what trends: in place on a terminal, else a line at a time.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::ops::RangeInclusive;
 
@@ -99,10 +100,11 @@ impl<W: Write> Display<W> {
 
     fn draw(&mut self, window: Option<&Trend>, figures: &Figures, draining: bool, size: Size) -> io::Result<()> {
         let lines = live(window, figures, &self.before, draining, size);
-        // Without line wrap a line is a line, however narrow the terminal.
+        // Without line wrap a line is a line, should the terminal have become narrower since it was asked. What is too long would
+        // overwrite the last column, so lines are cut before.
         write!(self.out, "\x1b[?7l")?;
         for line in &lines {
-            writeln!(self.out, "{line}")?;
+            writeln!(self.out, "{}", cut(line, size.columns))?;
         }
         write!(self.out, "\x1b[?7h")?;
         self.drawn = lines.len();
@@ -112,7 +114,7 @@ impl<W: Write> Display<W> {
 
 fn tell(notes: &[Note]) {
     for note in notes {
-        eprintln!("{note}");
+        crate::output::say(&format!("{note}\n"));
     }
 }
 
@@ -122,13 +124,44 @@ fn live(window: Option<&Trend>, now: &Figures, before: &Figures, draining: bool,
         Some(window) => trend(&format!("The window to {}", window.end), window, size.columns),
         None => vec![String::new(), "no window is complete yet".to_owned()],
     };
-    // The cursor stands on a line of its own below.
-    lines.truncate(size.lines.saturating_sub(5));
+    let mut figures = fold(&format!("{} posts/s    {}", Grouped(now.rate_since(before)), latency(now)), size.columns);
+    figures.extend(fold(&counts(now), size.columns));
+    // An empty line above, what ends it below, and the cursor on a line of its own.
+    lines.truncate(size.lines.saturating_sub(figures.len() + 3));
     lines.push(String::new());
-    lines.push(format!("{} posts/s    {}", Grouped(now.rate_since(before)), latency(now)));
-    lines.push(counts(now));
+    lines.extend(figures);
     lines.push(if draining { "draining" } else { "Ctrl-C ends it" }.to_owned());
     lines
+}
+
+/// A text of words in as many lines as it takes, so that no figure is cut where it is narrow.
+fn fold(text: &str, columns: usize) -> Vec<String> {
+    if columns_at_most(text) <= columns {
+        return vec![text.to_owned()];
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if columns_at_most(line) + 1 + columns_at_most(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// As much of a line as fits.
+fn cut(line: &str, columns: usize) -> Cow<'_, str> {
+    if columns_at_most(line) <= columns {
+        return line.into();
+    }
+    let mut room = columns.saturating_sub(1);
+    let fits = |letter: &char| room.checked_sub(columns_of(*letter)).map(|left| room = left).is_some();
+    let mut kept: String = line.chars().take_while(fits).collect();
+    kept.push('…');
+    kept.into()
 }
 
 /// A refresh in one line.
@@ -198,9 +231,13 @@ fn trend(title: &str, trend: &Trend, columns: usize) -> Vec<String> {
     [String::new(), title.to_owned()].into_iter().chain(rows).chain(none).collect()
 }
 
-/// How wide a tag may be on a terminal: letters of some scripts take two columns.
-fn columns_at_most(tag: &str) -> usize {
-    tag.chars().map(|letter| if letter.is_ascii() { 1 } else { 2 }).sum()
+/// How wide a text may be on a terminal: letters of some scripts take two columns.
+fn columns_at_most(text: &str) -> usize {
+    text.chars().map(columns_of).sum()
+}
+
+fn columns_of(letter: char) -> usize {
+    if letter.is_ascii() || matches!(letter, '█' | '…') { 1 } else { 2 }
 }
 
 #[cfg(test)]
@@ -236,9 +273,12 @@ mod tests {
                 let line = screen.lines.last_mut().expect("the cursor is on a line");
                 match letter {
                     '\n' => screen.lines.push(String::new()),
-                    // Without line wrap what is too long is cut.
                     letter if line.chars().count() < columns => line.push(letter),
-                    _ => {}
+                    // Without line wrap what is too long overwrites the last column.
+                    letter => {
+                        line.pop();
+                        line.push(letter);
+                    }
                 }
                 rest = &rest[letter.len_utf8()..];
             }
@@ -277,6 +317,7 @@ mod tests {
         let screen = |display: &Display<Vec<u8>>| Screen::after(std::str::from_utf8(&display.out).unwrap(), 40).lines;
         shown(&board, &mut display, &[("music", 30), ("news", 20), ("sport", 10)], false);
         let first = screen(&display);
+        assert!(first.contains(&"0 pending, 0 acked, 0 failed".to_owned()), "{first:?}");
         assert_eq!(first[..2], ["the title", ""]);
         assert!(first[3].ends_with("#music") && first[5].ends_with("#sport"), "{first:?}");
         assert_eq!(first[first.len() - 2..], ["Ctrl-C ends it", ""]);
@@ -307,6 +348,21 @@ mod tests {
             let size = Size { columns: 80, lines };
             let drawn = live(Some(&ranked(&tags)), &Figures::default(), &Figures::default(), false, size);
             assert_eq!(drawn.len(), lines - 1, "the cursor has the last line");
+        }
+    }
+
+    #[test]
+    fn where_it_is_narrow_figures_take_more_lines_and_hashtags_are_cut() {
+        let figures = Figures { pending: 1_264, acked: 159_912, failed: 7, ..Figures::default() };
+        let trending = ranked(&[("southernsunset_and_more_of_it", 1_000)]);
+        for columns in [24, 30, 40] {
+            let size = Size { columns, lines: 24 };
+            let drawn = live(Some(&trending), &figures, &Figures::default(), false, size);
+            let drawn: Vec<_> = drawn.iter().map(|line| cut(line, columns)).collect();
+            assert!(drawn.iter().all(|line| line.chars().count() <= columns), "{drawn:?}");
+            let words = drawn.join(" ");
+            assert!(words.contains("1,264 pending, 159,912 acked, 7 failed"), "{drawn:?}");
+            assert!(drawn[2].ends_with('…'), "{drawn:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use squall::{Code, Invalid, RunError, WindowError};
 
 use super::source::OpenError;
 
-/// What ends the demo with exit code 1.
+/// What the demo can't do.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// The input can't be opened.

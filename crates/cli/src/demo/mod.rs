@@ -64,7 +64,7 @@ pub fn run(args: Args) -> Result<ExitCode, DemoError> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         shown => shown.map_err(DemoError::Output)?,
     }
-    eprint!("{}", outcome.report());
+    crate::output::say(&outcome.report());
     match board.take_failure() {
         Some(failure) => Err(DemoError::Read(failure)),
         None => Ok(ExitCode::from(u8::from(!outcome.is_success()))),

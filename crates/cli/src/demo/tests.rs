@@ -101,6 +101,16 @@ fn every_window_is_as_a_naive_computation_has_it() {
 }
 
 #[test]
+fn windows_are_right_however_far_posts_run_ahead_of_the_watermark() {
+    let posts: Vec<_> = (0..1_500).map(|second| (second, ["#a", "#b", "#c"][second as usize % 3])).collect();
+    for delivery in [Delivery::AtLeastOnce, Delivery::AtMostOnce] {
+        let (trends, outcome) = run(&posts, 2, delivery);
+        assert_eq!(trends, naive(&posts));
+        assert_eq!(outcome.last.component("count").unwrap().user.counters["late"], 0);
+    }
+}
+
+#[test]
 fn at_most_once_finds_the_same_and_tracks_nothing() {
     let posts = [(10, "#a"), (11, "#b"), (11, "#b"), (90, "#c")];
     let (trends, outcome) = run(&posts, 2, Delivery::AtMostOnce);

@@ -11,9 +11,13 @@ impl Table {
         Self { rows: vec![heads.into_iter().map(str::to_owned).collect()] }
     }
 
-    /// Adds a row. What a cell has of control characters is left out: names from elsewhere must not move the cursor.
+    /// Adds a row. What a cell has of control characters is left out: names from elsewhere must not move the cursor. An empty cell is shown as
+    /// `-`, so that a row has as many words as columns.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let clean = |cell: String| cell.replace('\n', " ").chars().filter(|char| !char.is_control()).collect();
+        let clean = |cell: String| {
+            let shown: String = cell.replace('\n', " ").chars().filter(|char| !char.is_control()).collect();
+            if shown.is_empty() { "-".to_owned() } else { shown }
+        };
         self.rows.push(cells.into_iter().map(clean).collect());
     }
 
@@ -45,7 +49,7 @@ mod tests {
         assert_eq!(table.text("none"), "none\n");
         table.row(["long-name".to_owned(), String::new()]);
         table.row(["ä".to_owned(), "7".to_owned()]);
-        assert_eq!(table.text("none"), "NAME       N\nlong-name\nä          7\n");
+        assert_eq!(table.text("none"), "NAME       N\nlong-name  -\nä          7\n");
     }
 
     #[test]

@@ -50,7 +50,9 @@ pub fn concerns(concerns: &[v1::Concern]) -> String {
     concerns.iter().map(line).collect()
 }
 
+const STALE: &str = "stale: without a majority of the masters this is what the one that answered knows; `squall status` names the way out\n";
+
 /// A line that says that an answer may be old.
 pub fn stale(stale: bool) -> &'static str {
-    if stale { "stale: without a majority of the masters this is what the one that answered knows\n" } else { "" }
+    if stale { STALE } else { "" }
 }

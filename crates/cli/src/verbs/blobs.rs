@@ -1,6 +1,7 @@
 //! Verbs about packages.
 
-use std::io::Write as _;
+use std::cell::RefCell;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,17 +11,20 @@ use squall_proto::v1;
 use squall_proto::v1::blobs_client::BlobsClient;
 use squall_types::cluster::BlobId;
 use tokio_stream::StreamExt as _;
+use tonic::{Response, Status};
 
-use super::Session;
 use super::package::Package;
-use crate::client::now;
+use super::{Session, upload};
+use crate::client::{Link, Pace, now};
 use crate::error::CliError;
+use crate::file::Partial;
 use crate::output::{Table, View, ago, bytes, size, utc};
 
 /// What is done about packages.
-#[derive(clap::Subcommand)]
+#[derive(Default, clap::Subcommand)]
 pub enum BlobsVerb {
     /// All packages
+    #[default]
     List,
     /// Upload a file; it is collected after an hour unless a topology refers to it
     Put {
@@ -93,45 +97,73 @@ async fn list(session: &mut Session) -> Result<v1::ListBlobsResponse, CliError> 
 
 async fn put(file: &Path, session: &mut Session) -> Result<ExitCode, CliError> {
     let package = Package::of(file)?;
-    let call = |link| {
-        use v1::put_blob_request::Part;
-        let header = v1::PutBlobHeader { id: package.id.to_string(), size: package.size, offset: 0 };
-        let first = v1::PutBlobRequest { part: Some(Part::Header(header)) };
-        let stream = package.stream(0, first, |data| v1::PutBlobRequest { part: Some(Part::Chunk(data)) });
-        async move { BlobsClient::new(link).put(stream).await }
-    };
-    let answer = session.client.change(call).await?;
+    let answer = upload::bring(session, &package).await?;
     session.show(&Moved { id: answer.id, size: answer.size })
 }
 
 async fn get(id: &str, file: &Path, session: &mut Session) -> Result<ExitCode, CliError> {
-    let failed = |source| CliError::File { what: "write", path: file.to_owned(), source };
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AlreadyExists => CliError::Exists(file.to_owned()),
+        _ => CliError::File { what: "write", path: file.to_owned(), source },
+    };
     let known = list(session).await?.blobs;
-    let mut named = known.iter().filter(|blob| blob.id.starts_with(id));
-    // What fits none or several is asked for as it is: the master says that there is no such package.
-    let id = match (named.next(), named.next()) {
-        (Some(one), None) => one.id.clone(),
-        _ => id.to_owned(),
+    let named: Vec<_> = known.iter().filter(|blob| blob.id.starts_with(id)).collect();
+    let [blob] = named[..] else {
+        return Err(CliError::NotOnePackage { given: id.to_owned(), found: named.len() });
     };
+    let download = RefCell::new(Download::begin(file).map_err(failed)?);
+    let pace = Pace::new(Some(blob.size));
     let call = |link| {
-        let request = v1::GetBlobRequest { id: id.clone(), offset: 0 };
-        let wanted = id.clone();
-        async move {
-            let mut chunks = BlobsClient::new(link).get(request).await?.into_inner();
-            let mut content = Vec::new();
-            while let Some(chunk) = chunks.next().await {
-                content.extend_from_slice(&chunk?.data);
-            }
-            let found = BlobId::from_bytes(Sha256::digest(&content).into()).to_string();
-            if found == wanted {
-                Ok(tonic::Response::new(content))
-            } else {
-                Err(tonic::Status::unavailable("cut short"))
-            }
-        }
+        let (download, pace) = (&download, &pace);
+        async move { fetch(link, &blob.id, download, pace).await.map(Response::new) }
     };
-    let content = session.client.ask(call).await?;
-    let mut out = super::certs::create(file, false).map_err(failed)?;
-    out.write_all(&content).and_then(|()| out.sync_all()).map_err(failed)?;
-    session.show(&Moved { id, size: content.len() as u64 })
+    session.client.receive(&pace, call).await?.map_err(failed)?;
+    let size = download.into_inner().file.keep().map_err(failed)?;
+    session.show(&Moved { id: blob.id.clone(), size })
+}
+
+/// What has come of a package, and its hash.
+struct Download {
+    file: Partial,
+    hash: Sha256,
+}
+
+impl Download {
+    fn begin(file: &Path) -> io::Result<Self> {
+        Ok(Self { file: Partial::begin(file, false)?, hash: Sha256::new() })
+    }
+
+    fn write(&mut self, data: &[u8]) -> io::Result<()> {
+        self.hash.update(data);
+        self.file.write(data)
+    }
+
+    fn start_over(&mut self) -> io::Result<()> {
+        self.hash = Sha256::new();
+        self.file.start_over()
+    }
+
+    fn is(&self, id: &str) -> bool {
+        BlobId::from_bytes(self.hash.clone().finalize().into()).to_string() == id
+    }
+}
+
+/// Gets what is missing of a package. What this machine's disk says is no answer of the master's.
+async fn fetch(link: Link, id: &str, download: &RefCell<Download>, pace: &Pace) -> Result<io::Result<()>, Status> {
+    let offset = download.borrow().file.written();
+    let request = v1::GetBlobRequest { id: id.to_owned(), offset };
+    let mut chunks = BlobsClient::new(link).get(request).await?.into_inner();
+    while let Some(chunk) = chunks.next().await {
+        let written = download.borrow_mut().write(&chunk?.data);
+        if written.is_err() {
+            return Ok(written);
+        }
+        pace.reached(download.borrow().file.written());
+    }
+    if download.borrow().is(id) {
+        return Ok(Ok(()));
+    }
+    // Cut short, or not what it should be: another master may do better.
+    let emptied = download.borrow_mut().start_over();
+    if emptied.is_err() { Ok(emptied) } else { Err(Status::unavailable("what came is not the package")) }
 }

@@ -1,17 +1,17 @@
 //! `squall certs`: an authority of the cluster's own, in a folder.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use squall_master::certs::{Authority, DAY, Identity, Issued, Request};
+use squall_daemon::certs::{Authority, DAY, Identity, Issued, Request};
 use squall_types::cluster::{MasterName, Role, UserName, WorkerName};
 
 use crate::client::{Output, now};
 use crate::error::CliError;
+use crate::file::create;
 use crate::output::{View, show};
 
 /// What is done about certificates.
@@ -165,13 +165,4 @@ fn put(path: &Path, text: &str, secret: bool) -> Result<(), CliError> {
     create(path, secret)
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .map_err(failed)
-}
-
-/// A new file; one that is there is never replaced. A secret one is its owner's alone.
-pub fn create(path: &Path, secret: bool) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if secret { 0o600 } else { 0o644 });
-    options.open(path)
 }

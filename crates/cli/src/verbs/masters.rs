@@ -1,6 +1,7 @@
 //! Verbs about masters.
 
-use std::io::Write as _;
+use std::cell::RefCell;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,17 +9,20 @@ use serde_json::{Value, json};
 use squall_proto::v1;
 use squall_proto::v1::cluster_client::ClusterClient;
 use tokio_stream::StreamExt as _;
+use tonic::{Response, Status};
 
 use super::answer::{self, Done};
 use super::{Session, offline};
-use crate::client::Client;
+use crate::client::{Client, Link, Pace};
 use crate::error::CliError;
+use crate::file::Partial;
 use crate::output::{Table, View, master_role, size};
 
 /// What is done about masters.
-#[derive(clap::Subcommand)]
+#[derive(Default, clap::Subcommand)]
 pub enum MastersVerb {
     /// All masters
+    #[default]
     List,
     /// Let a master with an empty disk in: as a learner, then as a voter
     Add {
@@ -176,27 +180,29 @@ impl View for BackedUp {
 }
 
 async fn backup(file: &Path, session: &mut Session) -> Result<ExitCode, CliError> {
-    let failed = |source| CliError::File { what: "write", path: file.to_owned(), source };
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AlreadyExists => CliError::Exists(file.to_owned()),
+        _ => CliError::File { what: "write", path: file.to_owned(), source },
+    };
     // A backup of the whole state is for its owner's eyes: hashes of tokens are in it.
-    let mut out = super::certs::create(file, true).map_err(failed)?;
-    let call = |link| async move {
-        let mut chunks = ClusterClient::new(link).backup(v1::BackupRequest {}).await?.into_inner();
-        let mut state = Vec::new();
-        while let Some(chunk) = chunks.next().await {
-            state.extend_from_slice(&chunk?.data);
-        }
-        Ok(tonic::Response::new(state))
+    let partial = RefCell::new(Partial::begin(file, true).map_err(failed)?);
+    let pace = Pace::new(None);
+    let call = |link| {
+        let (partial, pace) = (&partial, &pace);
+        async move { state(link, partial, pace).await.map(Response::new) }
     };
-    let written = match session.client.ask(call).await {
-        Ok(state) => out.write_all(&state).and_then(|()| out.sync_all()).map(|()| state.len()).map_err(failed),
-        Err(error) => Err(error),
-    };
-    match written {
-        Ok(bytes) => session.show(&BackedUp { file: file.display().to_string(), bytes: bytes as u64 }),
-        Err(error) => {
-            // Half a backup is worse than none.
-            let _ = std::fs::remove_file(file);
-            Err(error)
-        }
+    session.client.receive(&pace, call).await?.map_err(failed)?;
+    let bytes = partial.into_inner().keep().map_err(failed)?;
+    session.show(&BackedUp { file: file.display().to_string(), bytes })
+}
+
+/// Gets the state, from the beginning: what came before may be of another moment. What this machine's disk says is no answer of the master's.
+async fn state(link: Link, partial: &RefCell<Partial>, pace: &Pace) -> Result<io::Result<()>, Status> {
+    let mut chunks = ClusterClient::new(link).backup(v1::BackupRequest {}).await?.into_inner();
+    let mut written = partial.borrow_mut().start_over();
+    while let (Ok(()), Some(chunk)) = (&written, chunks.next().await) {
+        written = partial.borrow_mut().write(&chunk?.data);
+        pace.reached(partial.borrow().written());
     }
+    Ok(written)
 }

@@ -16,6 +16,7 @@ mod status;
 mod submit;
 mod tokens;
 mod topologies;
+mod upload;
 mod wait;
 mod why;
 mod workers;
@@ -24,6 +25,8 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Subcommand};
+use squall_master::config::MasterConfig;
+use squall_worker::config::WorkerConfig;
 
 use crate::client::{Client, Settings, SettingsFlags};
 use crate::error::CliError;
@@ -35,10 +38,12 @@ use crate::{Cli, demo};
 pub enum Verb {
     /// Trending hashtags, live: a topology with a spout, three bolts and a sliding window
     Demo(Box<demo::Args>),
-    /// A whole cluster in this process, for development
-    Up(daemon::DaemonArgs),
+    /// A whole cluster on this machine, until SIGTERM or Ctrl-C
+    Up(daemon::UpArgs),
     /// A master, until SIGTERM or Ctrl-C
-    Master(daemon::DaemonArgs),
+    Master(daemon::DaemonArgs<MasterConfig>),
+    /// A worker, until SIGTERM or Ctrl-C, when it leaves its cluster
+    Worker(daemon::DaemonArgs<WorkerConfig>),
     /// Is it healthy, and what is the worst thing
     Status(status::StatusArgs),
     /// All topologies
@@ -69,21 +74,27 @@ pub enum Verb {
     Undrain(workers::WorkerArgs),
     /// Forget a worker that is gone for good
     Forget(workers::WorkerArgs),
-    /// Who is a master, and who is to be
-    #[command(subcommand)]
-    Masters(masters::MastersVerb),
+    /// Who is a master, and who is to be; alone it lists them
+    Masters {
+        #[command(subcommand)]
+        verb: Option<masters::MastersVerb>,
+    },
     /// What happened, and who did it
     Events(events::EventsArgs),
-    /// Packages
-    #[command(subcommand)]
-    Blobs(blobs::BlobsVerb),
+    /// Packages; alone it lists them
+    Blobs {
+        #[command(subcommand)]
+        verb: Option<blobs::BlobsVerb>,
+    },
     /// Certificates of a cluster's own authority
     #[command(subcommand)]
     Certs(certs::CertsVerb),
-    /// Who may do what
-    #[command(subcommand)]
-    Tokens(tokens::TokensVerb),
-    /// A master's configuration
+    /// Who may do what; alone it lists tokens
+    Tokens {
+        #[command(subcommand)]
+        verb: Option<tokens::TokensVerb>,
+    },
+    /// A daemon's configuration
     #[command(subcommand)]
     Config(config::ConfigVerb),
     /// What an error code means, and what to do
@@ -133,12 +144,19 @@ pub fn run(verb: Verb, flags: &SettingsFlags) -> Result<ExitCode, CliError> {
         Verb::Demo(args) => Ok(demo::run(*args)?),
         Verb::Up(args) => daemon::up(&args, settings(flags)?.output),
         Verb::Master(args) => daemon::master(&args, settings(flags)?.output),
+        Verb::Worker(args) => daemon::worker(&args, settings(flags)?.output),
         Verb::Certs(verb) => certs::run(&verb, settings(flags)?.output),
         Verb::Config(verb) => config::run(&verb, settings(flags)?.output),
         Verb::Explain(args) => explain::run(&args, settings(flags)?.output),
-        Verb::Masters(masters::MastersVerb::Restore(args)) => offline::restore(&args, settings(flags)?.output),
-        Verb::Masters(masters::MastersVerb::Recover(args)) => offline::recover(&args, settings(flags)?.output),
-        Verb::Tokens(tokens::TokensVerb::Bootstrap(args)) => tokens::bootstrap(&args, settings(flags)?.output),
+        Verb::Masters { verb: Some(masters::MastersVerb::Restore(args)) } => {
+            offline::restore(&args, settings(flags)?.output)
+        }
+        Verb::Masters { verb: Some(masters::MastersVerb::Recover(args)) } => {
+            offline::recover(&args, settings(flags)?.output)
+        }
+        Verb::Tokens { verb: Some(tokens::TokensVerb::Bootstrap(args)) } => {
+            tokens::bootstrap(&args, settings(flags)?.output)
+        }
         Verb::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "squall", &mut script);
@@ -177,14 +195,15 @@ async fn remote(verb: Verb, session: &mut Session) -> Result<ExitCode, CliError>
         Verb::Drain(args) => workers::drain(&args, session).await,
         Verb::Undrain(args) => workers::undrain(&args, session).await,
         Verb::Forget(args) => workers::forget(&args, session).await,
-        Verb::Masters(verb) => masters::run(&verb, session).await,
+        Verb::Masters { verb } => masters::run(&verb.unwrap_or_default(), session).await,
         Verb::Events(args) => events::run(&args, session).await,
-        Verb::Blobs(verb) => blobs::run(&verb, session).await,
-        Verb::Tokens(verb) => tokens::run(&verb, session).await,
+        Verb::Blobs { verb } => blobs::run(&verb.unwrap_or_default(), session).await,
+        Verb::Tokens { verb } => tokens::run(&verb.unwrap_or_default(), session).await,
         Verb::Why(args) => why::run(&args, session).await,
         Verb::Demo(_)
         | Verb::Up(_)
         | Verb::Master(_)
+        | Verb::Worker(_)
         | Verb::Certs(_)
         | Verb::Config(_)
         | Verb::Explain(_)

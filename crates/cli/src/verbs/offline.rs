@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use squall_control::{Counts, Line};
-use squall_master::config::{self, MasterConfig};
+use squall_master::config::MasterConfig;
 use squall_master::offline::{Answers, Begun, Offline, Other, Survey};
 use squall_master::{Env, Secured};
 use squall_types::cluster::BlobId;
 
-use super::daemon::{DaemonArgs, data_dir, layers};
+use super::daemon::{DaemonArgs, load};
 use super::on_runtime;
 use crate::client::Output;
 use crate::error::CliError;
@@ -22,7 +22,7 @@ pub struct RestoreArgs {
     /// The backup, as `masters backup` wrote it
     file: PathBuf,
     #[command(flatten)]
-    daemon: DaemonArgs,
+    daemon: DaemonArgs<MasterConfig>,
 }
 
 /// On which disk.
@@ -32,14 +32,14 @@ pub struct RecoverArgs {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    daemon: DaemonArgs,
+    daemon: DaemonArgs<MasterConfig>,
 }
 
 /// Makes the first disk of a cluster out of a backup.
 pub fn restore(args: &RestoreArgs, output: Output) -> Result<ExitCode, CliError> {
     let file = &args.file;
     let backup = std::fs::read(file).map_err(|source| CliError::File { what: "read", path: file.clone(), source })?;
-    let config = config(&args.daemon)?;
+    let config = load(&args.daemon)?;
     let origin = format!("restore of {} to {}", file.display(), config.data_dir.display());
     with(&config, &origin, async |offline| {
         let begun = offline.restore(&backup).await?;
@@ -51,7 +51,7 @@ pub fn restore(args: &RestoreArgs, output: Output) -> Result<ExitCode, CliError>
 
 /// Makes a cluster of one out of what a survivor's disk holds; or says what that would come to.
 pub fn recover(args: &RecoverArgs, output: Output) -> Result<ExitCode, CliError> {
-    let config = config(&args.daemon)?;
+    let config = load(&args.daemon)?;
     let origin = format!("recovery from {}", config.data_dir.display());
     with(&config, &origin, async |offline| {
         if !args.force {
@@ -64,10 +64,6 @@ pub fn recover(args: &RecoverArgs, output: Output) -> Result<ExitCode, CliError>
         advise(&begun);
         Ok(ExitCode::SUCCESS)
     })
-}
-
-fn config(daemon: &DaemonArgs) -> Result<MasterConfig, CliError> {
-    Ok(config::load(&layers(daemon)?, data_dir())?.config)
 }
 
 fn with(

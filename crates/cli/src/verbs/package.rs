@@ -12,6 +12,7 @@ use squall_types::cluster::BlobId;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::client::Pace;
 use crate::error::CliError;
 
 /// How much goes into a message.
@@ -51,12 +52,13 @@ impl Package {
         offset: u64,
         first: T,
         message: impl Fn(Bytes) -> T + Send + 'static,
+        pace: Pace,
     ) -> ReceiverStream<T> {
         let (sender, receiver) = mpsc::channel(4);
         let path = self.path.clone();
         tokio::task::spawn_blocking(move || {
             if sender.blocking_send(first).is_ok()
-                && let Err(error) = send(&path, offset, &sender, message)
+                && let Err(error) = send(&path, offset, &sender, message, &pace)
             {
                 tracing::warn!(path = %path.display(), %error, "can't be read to its end");
             }
@@ -65,16 +67,24 @@ impl Package {
     }
 }
 
-fn send<T>(path: &Path, offset: u64, sender: &mpsc::Sender<T>, message: impl Fn(Bytes) -> T) -> io::Result<()> {
+fn send<T>(
+    path: &Path,
+    mut offset: u64,
+    sender: &mpsc::Sender<T>,
+    message: impl Fn(Bytes) -> T,
+    pace: &Pace,
+) -> io::Result<()> {
     let mut file = File::open(path)?;
     io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
     loop {
         let mut chunk = Vec::with_capacity(CHUNK);
         file.by_ref().take(CHUNK as u64).read_to_end(&mut chunk)?;
+        offset += chunk.len() as u64;
         // Nobody listens any more: the call has ended.
         if chunk.is_empty() || sender.blocking_send(message(chunk.into())).is_err() {
             return Ok(());
         }
+        pace.reached(offset);
     }
 }
 

@@ -18,18 +18,22 @@ pub struct StatusArgs {
     check: bool,
 }
 
+/// The way out stands below, among what is wrong.
+const STALE: &str = "stale: without a majority of the masters this is what the one that answered knows\n";
+
 struct Status(v1::StatusResponse);
 
 impl View for Status {
     fn text(&self, wide: bool) -> String {
         let it = &self.0;
+        let stale = if it.stale { STALE } else { "" };
         let leader = if it.leader.is_empty() { "no leader".to_owned() } else { format!("led by {}", it.leader) };
-        let mut text =
-            format!("{}: cluster {}, {leader}\n{}", health(it.health), it.cluster_id, answer::stale(it.stale));
+        let mut text = format!("{}: cluster {}, {leader}\n{stale}", health(it.health), it.cluster_id);
         text += &format!("masters    {} of {} alive\n", it.masters_alive, it.masters);
         text += &format!("workers    {} of {} alive\n", it.workers_alive, it.workers);
         text +=
             &format!("executors  {} of {} placed, topologies {}\n", it.executors_placed, it.executors, it.topologies);
+        text += &format!("slots      {} of {} running\n", it.slots_running, it.slots);
         if wide {
             text += &format!(
                 "revision   {}, term {}, epoch {}, feature level {}\n",
@@ -48,6 +52,7 @@ impl View for Status {
             "masters": it.masters, "masters_alive": it.masters_alive,
             "workers": it.workers, "workers_alive": it.workers_alive,
             "topologies": it.topologies, "executors": it.executors, "executors_placed": it.executors_placed,
+            "slots": it.slots, "slots_running": it.slots_running,
             "concerns": it.concerns.iter().map(answer::concern).collect::<Vec<_>>(),
         })
     }

@@ -5,14 +5,13 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use squall_proto::v1;
-use squall_proto::v1::blobs_client::BlobsClient;
 use squall_proto::v1::topologies_client::TopologiesClient;
 
 use super::package::{Package, describe};
 use super::placed::{executor, named, place, unplaced};
 use super::topologies::{RebalanceArgs, Submitted};
 use super::wait::{self, WaitArgs};
-use super::{Session, answer};
+use super::{Session, answer, upload};
 use crate::client::Client;
 use crate::error::CliError;
 use crate::output::{Table, View, slot};
@@ -98,7 +97,7 @@ struct Parcel {
 }
 
 impl WhatArgs {
-    fn parcel(&self, mutation: Option<v1::Mutation>) -> Result<Parcel, CliError> {
+    fn parcel(&self) -> Result<Parcel, CliError> {
         let (description, package) = match (&self.program, &self.description) {
             (Some(program), _) => (describe(program, &self.args)?, Some(Package::of(program)?)),
             (None, Some(file)) => (read(file)?, None),
@@ -113,7 +112,7 @@ impl WhatArgs {
             hard_cpu: self.hard_cpu,
         };
         let header = v1::SubmitHeader {
-            mutation,
+            mutation: None,
             description,
             package: package.as_ref().map(|package| package.id.to_string()).unwrap_or_default(),
             package_size: package.as_ref().map_or(0, |package| package.size),
@@ -128,60 +127,42 @@ fn read(path: &PathBuf) -> Result<String, CliError> {
     std::fs::read_to_string(path).map_err(|source| CliError::File { what: "read", path: path.clone(), source })
 }
 
-/// Submits a topology.
+/// Submits a topology: its package first, then what it is.
 pub async fn submit(args: &SubmitArgs, session: &mut Session) -> Result<ExitCode, CliError> {
-    let parcel = args.what.parcel(Client::mutation()?)?;
-    let known = match &parcel.package {
-        Some(package) => has(session, &package.id.to_string()).await?,
-        None => true,
-    };
-    if let Some(package) = &parcel.package {
-        let how = if known { "the cluster has it" } else { "uploading" };
-        eprintln!("package {}, {}: {how}", package.id.short(), crate::output::size(package.size));
+    let Parcel { mut header, package } = args.what.parcel()?;
+    if let Some(package) = &package {
+        upload::bring(session, package).await?;
     }
+    // Not before: a request is known for two minutes, and an upload may take longer.
+    header.mutation = Client::mutation()?;
     let call = |link| {
-        let first = v1::SubmitRequest { part: Some(v1::submit_request::Part::Header(parcel.header.clone())) };
-        let chunk = |data| v1::SubmitRequest { part: Some(v1::submit_request::Part::Chunk(data)) };
-        let package = parcel.package.clone().filter(|_| !known);
-        async move {
-            let mut client = TopologiesClient::new(link);
-            match package {
-                Some(package) => client.submit(package.stream(0, first, chunk)).await,
-                None => client.submit(tokio_stream::once(first)).await,
-            }
-        }
+        let first = v1::SubmitRequest { part: Some(v1::submit_request::Part::Header(header.clone())) };
+        async move { TopologiesClient::new(link).submit(tokio_stream::once(first)).await }
     };
     let answer = session.client.change(call).await?;
-    let state = if args.what.inactive { v1::TopologyState::Inactive } else { v1::TopologyState::Active };
+    let state = match (args.what.inactive, args.what.update) {
+        (true, _) => Some(v1::TopologyState::Inactive),
+        (false, false) => Some(v1::TopologyState::Active),
+        // A new version is as active as the one before it.
+        (false, true) => None,
+    };
     wait::placed(session, &args.wait, &answer.name, state).await?;
-    session.show(&Submitted(answer))
-}
-
-async fn has(session: &mut Session, id: &str) -> Result<bool, CliError> {
-    let call = |link| async move { BlobsClient::new(link).list(v1::ListBlobsRequest {}).await };
-    Ok(session.client.ask(call).await?.blobs.iter().any(|blob| blob.id == id && !blob.masters.is_empty()))
+    session.show(&Submitted { how: "submitted", answer })
 }
 
 struct Planned(v1::PlanResponse);
 
 impl View for Planned {
-    fn text(&self, wide: bool) -> String {
-        let mut heads = vec!["TOPOLOGY", "EXECUTOR", "FROM", "TO"];
-        if wide {
-            heads.push("REASON");
-        }
-        let mut table = Table::new(heads);
+    fn text(&self, _: bool) -> String {
+        let mut table = Table::new(["TOPOLOGY", "EXECUTOR", "FROM", "TO", "REASON"]);
         for it in &self.0.moves {
-            let mut cells = vec![
+            table.row([
                 it.topology.clone(),
                 named(&it.component, it.first_task, it.last_task),
                 slot(it.from.as_ref()),
                 slot(it.to.as_ref()),
-            ];
-            if wide {
-                cells.push(it.reason.clone());
-            }
-            table.row(cells);
+                it.reason.clone(),
+            ]);
         }
         table.text("nothing would move") + &unplaced(&self.0.unplaced) + &answer::concerns(&self.0.concerns)
     }
@@ -206,7 +187,7 @@ impl View for Planned {
 pub async fn plan(args: &PlanArgs, session: &mut Session) -> Result<ExitCode, CliError> {
     use v1::plan_request::What;
     let what = match &args.what {
-        PlanVerb::Submit(what) => What::Submit(what.parcel(None)?.header),
+        PlanVerb::Submit(what) => What::Submit(what.parcel()?.header),
         PlanVerb::Kill { name } => What::Kill(name.clone()),
         PlanVerb::Rebalance(args) => What::Rebalance(args.request(None)),
         PlanVerb::Drain { worker } => What::Drain(worker.clone()),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use squall_master::Env;
+use squall_master::config::MasterConfig;
 use squall_master::tokens::Secret;
 use squall_master::tokens::wanted::{self, Wanted};
 use squall_proto::v1;
@@ -14,15 +15,16 @@ use squall_types::duration;
 
 use super::Session;
 use super::answer::Done;
-use super::daemon::{DaemonArgs, data_dir, layers};
+use super::daemon::{DaemonArgs, load};
 use crate::client::{Client, Output, now};
 use crate::error::CliError;
 use crate::output::{Table, View, role, show, utc};
 
 /// What is done about tokens.
-#[derive(clap::Subcommand)]
+#[derive(Default, clap::Subcommand)]
 pub enum TokensVerb {
     /// All tokens; their secrets are nowhere
+    #[default]
     List,
     /// Make a token; its secret is shown this once, on stdout
     Create {
@@ -51,7 +53,7 @@ pub struct BootstrapArgs {
     #[arg(default_value = "admin")]
     user: UserName,
     #[command(flatten)]
-    daemon: DaemonArgs,
+    daemon: DaemonArgs<MasterConfig>,
 }
 
 struct Tokens(v1::TokensResponse);
@@ -149,7 +151,7 @@ const MADE: Duration = Duration::from_secs(5);
 
 /// Asks for a token in a master's data directory.
 pub fn bootstrap(args: &BootstrapArgs, output: Output) -> Result<ExitCode, CliError> {
-    let config = squall_master::config::load(&layers(&args.daemon)?, data_dir())?.config;
+    let config = load(&args.daemon)?;
     let random = Env::machine().random;
     let secret = Secret::new(random.bytes());
     let wanted = Wanted::new(args.user.clone(), &secret, random.number());

@@ -11,7 +11,7 @@ use squall_types::duration;
 
 use super::Session;
 use super::answer::{self, Done};
-use super::placed::{executor, executors, unplaced};
+use super::placed::{executor, executors, process, processes, unplaced};
 use super::wait::{self, WaitArgs};
 use crate::client::{Client, now};
 use crate::error::CliError;
@@ -47,6 +47,7 @@ pub struct KillArgs {
 
 /// A topology's new shape.
 #[derive(Clone, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").args(["parallelism", "evenly", "max_slots"]).required(true).multiple(true))]
 pub struct RebalanceArgs {
     /// The topology's name
     pub name: String,
@@ -66,10 +67,18 @@ pub struct RebalanceArgs {
 /// A topology's earlier version.
 #[derive(clap::Args)]
 pub struct RollbackArgs {
-    /// The topology's name, or NAME@VERSION
-    name: String,
+    /// The topology, and the version [default: the one before the current]
+    #[arg(value_name = "NAME[@VERSION]", value_parser = versioned)]
+    what: (String, u64),
     #[command(flatten)]
     wait: WaitArgs,
+}
+
+/// A name and a version; 0 for the one before the current.
+fn versioned(text: &str) -> Result<(String, u64), &'static str> {
+    let Some((name, version)) = text.split_once('@') else { return Ok((text.to_owned(), 0)) };
+    let version = version.parse().ok().filter(|version| *version > 0);
+    version.map(|version| (name.to_owned(), version)).ok_or("write NAME@VERSION, as in word-count@3")
 }
 
 fn count(text: &str) -> Result<(String, u32), &'static str> {
@@ -166,7 +175,8 @@ impl View for Described {
         let mut counts: Vec<_> = it.parallelism.iter().map(|(id, n)| format!("parallel   {id} = {n}\n")).collect();
         counts.sort();
         text += &counts.concat();
-        text + &answer::concerns(&it.concerns) + &executors(&it.executors)
+        text += &it.options.as_ref().map_or_else(String::new, placement);
+        text + &answer::concerns(&it.concerns) + &executors(&it.executors) + &processes(&it.slots)
     }
 
     fn json(&self) -> Value {
@@ -186,10 +196,21 @@ impl View for Described {
                 "inactive": options.inactive, "max_slots": options.max_slots, "anti_affinity": options.anti_affinity,
                 "hard_memory": options.hard_memory, "hard_cpu": options.hard_cpu,
             },
+            "slots": it.slots.iter().map(process).collect::<Vec<_>>(),
             "executors": it.executors.iter().map(executor).collect::<Vec<_>>(),
             "concerns": it.concerns.iter().map(answer::concern).collect::<Vec<_>>(),
         })
     }
+}
+
+/// What its owner asks of its placement, in a line; nothing if that is nothing.
+fn placement(options: &v1::SubmitOptions) -> String {
+    let mut asked = Vec::new();
+    asked.extend((options.max_slots > 0).then(|| format!("at most {} slots", options.max_slots)));
+    asked.extend(options.hard_memory.then(|| "memory is a limit".to_owned()));
+    asked.extend(options.hard_cpu.then(|| "CPU is a limit".to_owned()));
+    asked.extend(options.anti_affinity.iter().map(|other| format!("apart from {other}")));
+    if asked.is_empty() { String::new() } else { format!("placement  {}\n", asked.join(", ")) }
 }
 
 fn nobody(name: &str) -> &str {
@@ -214,7 +235,7 @@ pub async fn activate(args: &ChangeArgs, session: &mut Session) -> Result<ExitCo
         async move { TopologiesClient::new(link).activate(request).await }
     };
     let applied = session.client.change(call).await?;
-    wait::placed(session, &args.wait, &args.name, v1::TopologyState::Active).await?;
+    wait::placed(session, &args.wait, &args.name, Some(v1::TopologyState::Active)).await?;
     session.show(&Done::new(format!("{} is active", args.name), Some(applied)))
 }
 
@@ -226,7 +247,7 @@ pub async fn deactivate(args: &ChangeArgs, session: &mut Session) -> Result<Exit
         async move { TopologiesClient::new(link).deactivate(request).await }
     };
     let applied = session.client.change(call).await?;
-    wait::placed(session, &args.wait, &args.name, v1::TopologyState::Inactive).await?;
+    wait::placed(session, &args.wait, &args.name, Some(v1::TopologyState::Inactive)).await?;
     session.show(&Done::new(format!("{} is inactive", args.name), Some(applied)))
 }
 
@@ -252,9 +273,7 @@ pub async fn rebalance(args: &RebalanceArgs, session: &mut Session) -> Result<Ex
         async move { TopologiesClient::new(link).rebalance(request).await }
     };
     let answer = session.client.change(call).await?;
-    if args.wait.wait {
-        wait::placed(session, &args.wait, &args.name, v1::TopologyState::Active).await?;
-    }
+    wait::placed(session, &args.wait, &args.name, None).await?;
     session.show(&Rebalanced(format!("{} is rebalanced", args.name), answer))
 }
 
@@ -276,9 +295,9 @@ struct Versions(v1::VersionsResponse);
 
 impl View for Versions {
     fn text(&self, _: bool) -> String {
-        let mut table = Table::new(["VERSION", "", "PACKAGE", "SUBMITTED", "BY", "REVISION"]);
+        let mut table = Table::new(["VERSION", "CURRENT", "PACKAGE", "SUBMITTED", "BY", "REVISION"]);
         for it in &self.0.versions {
-            let current = if it.current { "current" } else { "" };
+            let current = if it.current { "yes" } else { "no" };
             table.row([
                 it.version.to_string(),
                 current.to_owned(),
@@ -313,35 +332,37 @@ pub async fn versions(args: &NameArgs, session: &mut Session) -> Result<ExitCode
 }
 
 /// A version that was submitted, or gone back to.
-pub struct Submitted(pub v1::SubmitResponse);
+pub struct Submitted {
+    /// What was done with it, in a word.
+    pub how: &'static str,
+    /// What came of it.
+    pub answer: v1::SubmitResponse,
+}
 
 impl View for Submitted {
     fn text(&self, wide: bool) -> String {
-        let what = format!("{} runs as version {}", self.0.name, self.0.version);
-        Done::new(what, self.0.applied).text(wide) + &unplaced(&self.0.unplaced)
+        let what = format!("{} is {} as version {}", self.answer.name, self.how, self.answer.version);
+        Done::new(what, self.answer.applied).text(wide) + &unplaced(&self.answer.unplaced)
     }
 
     fn json(&self) -> Value {
-        let applied = self.0.applied.unwrap_or_default();
+        let applied = self.answer.applied.unwrap_or_default();
         json!({
-            "name": self.0.name, "version": self.0.version, "revision": applied.revision, "repeated": applied.repeated,
-            "unplaced": self.0.unplaced.iter().map(executor).collect::<Vec<_>>(),
+            "name": self.answer.name, "version": self.answer.version, "revision": applied.revision, "repeated": applied.repeated,
+            "unplaced": self.answer.unplaced.iter().map(executor).collect::<Vec<_>>(),
         })
     }
 }
 
 /// Goes back to an earlier version.
 pub async fn rollback(args: &RollbackArgs, session: &mut Session) -> Result<ExitCode, CliError> {
-    let (name, version) = match args.name.split_once('@') {
-        Some((name, version)) => (name, version.parse().unwrap_or(u64::MAX)),
-        None => (args.name.as_str(), 0),
-    };
+    let (name, version) = (args.what.0.as_str(), args.what.1);
     let request = v1::RollbackRequest { mutation: Client::mutation()?, name: name.to_owned(), version };
     let call = |link| {
         let request = request.clone();
         async move { TopologiesClient::new(link).rollback(request).await }
     };
     let answer = session.client.change(call).await?;
-    wait::placed(session, &args.wait, name, v1::TopologyState::Active).await?;
-    session.show(&Submitted(answer))
+    wait::placed(session, &args.wait, name, None).await?;
+    session.show(&Submitted { how: "rolled back", answer })
 }

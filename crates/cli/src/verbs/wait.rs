@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::Session;
 use crate::error::CliError;
+use crate::output::topology_state;
 
 const EVERY: Duration = Duration::from_millis(200);
 
@@ -30,9 +31,10 @@ pub async fn until<F: Future<Output = Result<Option<Missing>, CliError>>>(
     mut look: impl FnMut() -> F,
 ) -> Result<(), CliError> {
     let start = Instant::now();
-    while let Some(Missing { what, next }) = look().await? {
-        if start.elapsed() >= args.wait_timeout {
-            return Err(CliError::NotYet { what, within: duration::format(args.wait_timeout), next });
+    while let Some(Missing { what, next, ever }) = look().await? {
+        if !ever || start.elapsed() >= args.wait_timeout {
+            let what = if ever { format!("{what}, after {}", duration::format(args.wait_timeout)) } else { what };
+            return Err(CliError::NotYet { what, next });
         }
         tokio::time::sleep(EVERY).await;
     }
@@ -41,36 +43,48 @@ pub async fn until<F: Future<Output = Result<Option<Missing>, CliError>>>(
 
 /// What isn't so yet.
 pub struct Missing {
-    /// As a sentence that "within 2m" ends.
+    /// As a sentence.
     pub what: String,
     /// What to do next.
     pub next: String,
+    /// Whether it may still become so.
+    pub ever: bool,
 }
 
-/// Until all executors of a topology are placed and it is in this state.
+/// Until all executors of a topology are placed, and it is in this state, if one is wanted.
 pub async fn placed(
     session: &mut Session,
     args: &WaitArgs,
     name: &str,
-    state: v1::TopologyState,
+    state: Option<v1::TopologyState>,
 ) -> Result<(), CliError> {
     if !args.wait {
         return Ok(());
     }
     let cell = tokio::sync::Mutex::new(session);
     until(args, || async {
-        let summary = summary(&mut **cell.lock().await, name).await?.unwrap_or_default();
-        let so = summary.state() == state && summary.placed == summary.executors;
-        let what = format!(
-            "{name} is {} with {} of {} executors placed, not {} with all,",
-            crate::output::topology_state(summary.state),
-            summary.placed,
-            summary.executors,
-            crate::output::topology_state(state.into()),
-        );
-        Ok((!so).then(|| Missing { what, next: format!("`squall why {name}` says what is in the way") }))
+        let summary = summary(&mut **cell.lock().await, name).await?;
+        Ok(not_placed(name, summary.as_ref(), state))
     })
     .await
+}
+
+fn not_placed(name: &str, summary: Option<&v1::TopologySummary>, state: Option<v1::TopologyState>) -> Option<Missing> {
+    let who = || format!("`squall events --about 'topology {name}'` says who killed it");
+    let Some(it) = summary else {
+        return Some(Missing { what: format!("{name} is gone"), next: who(), ever: false });
+    };
+    if it.state() == v1::TopologyState::Killed {
+        return Some(Missing { what: format!("{name} has been killed"), next: who(), ever: false });
+    }
+    if state.is_none_or(|state| it.state() == state) && it.placed == it.executors {
+        return None;
+    }
+    let is = topology_state(it.state);
+    let wanted = state.filter(|state| *state != it.state());
+    let wanted = wanted.map_or_else(String::new, |state| format!(", not {}", topology_state(state.into())));
+    let what = format!("{name} is {is}{wanted}, with {} of {} executors placed", it.placed, it.executors);
+    Some(Missing { what, next: format!("`squall why {name}` says what is in the way"), ever: true })
 }
 
 /// Until a topology is gone.
@@ -82,7 +96,7 @@ pub async fn gone(session: &mut Session, args: &WaitArgs, name: &str) -> Result<
     until(args, || async {
         let found = summary(&mut **cell.lock().await, name).await?;
         let next = format!("`squall describe {name}` says when it stops; `squall kill {name} --after 0s` doesn't wait");
-        Ok(found.map(|_| Missing { what: format!("{name} isn't gone"), next }))
+        Ok(found.map(|_| Missing { what: format!("{name} isn't gone"), next, ever: true }))
     })
     .await
 }

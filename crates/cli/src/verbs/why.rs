@@ -6,15 +6,19 @@ use serde_json::{Value, json};
 use squall_proto::v1;
 use squall_proto::v1::cluster_client::ClusterClient;
 
-use super::placed::{executor, executors, unplaced};
+use super::placed::{executor, executors, place};
 use super::{Session, answer};
 use crate::error::CliError;
-use crate::output::View;
+use crate::output::{Table, View, slot};
+
+/// How many places, and how many workers that can't take an executor, are shown of a large cluster.
+const SHOWN: usize = 10;
 
 /// What is asked about.
 #[derive(clap::Args)]
 pub struct WhyArgs {
-    /// A topology, one of its components, or an executor: `word-count`, `word-count/count`, `word-count/count[3 5]`
+    /// A topology, one of its components, or an executor: `word-count`, `word-count/count`, `'word-count/count[3 5]'`. Of an executor alone
+    /// it says which places were considered
     #[arg(value_name = "EXECUTOR")]
     what: String,
 }
@@ -22,16 +26,53 @@ pub struct WhyArgs {
 struct Why(v1::WhyResponse);
 
 impl View for Why {
-    fn text(&self, _: bool) -> String {
-        let lines: String = self.0.lines.iter().map(|line| format!("{line}\n")).collect();
-        let missing: Vec<_> = self.0.executors.iter().filter(|it| it.slot.is_none()).cloned().collect();
-        format!("{}{}{lines}{}", answer::stale(self.0.stale), executors(&self.0.executors), unplaced(&missing))
+    fn text(&self, wide: bool) -> String {
+        let it = &self.0;
+        let lines: String = it.lines.iter().map(|line| format!("{line}\n")).collect();
+        // What is said of a single executor says it all.
+        if !it.considered.is_empty() {
+            return format!("{lines}{}", considered(&it.considered, if wide { usize::MAX } else { SHOWN }));
+        }
+        format!("{}{lines}{}", answer::stale(it.stale), executors(&it.executors))
     }
 
     fn json(&self) -> Value {
         let executors: Vec<_> = self.0.executors.iter().map(executor).collect();
-        json!({ "executors": executors, "lines": self.0.lines, "stale": self.0.stale })
+        let considered = self.0.considered.iter().map(|it| {
+            json!({
+                "worker": it.worker, "slot": it.slot.as_ref().map(place), "opens": it.opens, "here": it.here, "reason": it.reason,
+            })
+        });
+        json!({
+            "executors": executors, "lines": self.0.lines, "considered": considered.collect::<Vec<_>>(), "stale": self.0.stale,
+        })
     }
+}
+
+/// The places, the best first, and the workers that can't take it, at most so many of each.
+fn considered(all: &[v1::Considered], most: usize) -> String {
+    let (places, refused): (Vec<_>, Vec<_>) = all.iter().partition(|it| it.slot.is_some());
+    let mut table = Table::new(["RANK", "PLACE", "NOTE", "WHAT DECIDES"]);
+    let note = |it: &v1::Considered| {
+        let note = if it.here {
+            "here"
+        } else if it.opens {
+            "new slot"
+        } else {
+            ""
+        };
+        note.to_owned()
+    };
+    for (rank, it) in places.iter().enumerate().take(most) {
+        let decides = if it.reason.is_empty() { "the best place" } else { &it.reason };
+        table.row([(rank + 1).to_string(), slot(it.slot.as_ref()), note(it), decides.to_owned()]);
+    }
+    for it in refused.iter().take(most) {
+        table.row(["no".to_owned(), it.worker.clone(), note(it), it.reason.clone()]);
+    }
+    let more = places.len().saturating_sub(most) + refused.len().saturating_sub(most);
+    let more = if more > 0 { format!("and {more} more; `-o wide` shows all\n") } else { String::new() };
+    table.text("no workers") + &more
 }
 
 /// Asks and shows.

@@ -11,7 +11,7 @@ use super::answer::{self, Done};
 use super::wait::{Missing, WaitArgs, until};
 use crate::client::Client;
 use crate::error::CliError;
-use crate::output::{Table, View, utc, worker_state};
+use crate::output::{Table, View, silence, utc, worker_state};
 
 /// Which worker.
 #[derive(clap::Args)]
@@ -47,7 +47,7 @@ impl View for Workers {
                 it.executors.to_string(),
                 format!("{}/{}%", used.cpu_percent, all.cpu_percent),
                 format!("{}/{} MiB", used.memory_mib, all.memory_mib),
-                format!("{}.{}s", it.silent_ms / 1_000, it.silent_ms % 1_000 / 100),
+                silence(it.silent_ms),
             ];
             if wide {
                 cells.extend([it.zone.clone(), it.tags.join(","), it.address.clone(), it.incarnation.to_string()]);
@@ -66,7 +66,7 @@ impl View for Workers {
 fn worker(it: &v1::Worker) -> Value {
     let resources = |it: v1::Resources| json!({ "cpu_percent": it.cpu_percent, "memory_mib": it.memory_mib });
     json!({
-        "name": it.name, "state": worker_state(&v1::Worker { admin: 0, ..it.clone() }),
+        "name": it.name, "state": worker_state(&v1::Worker { admin: 0, quarantined_until_ms: 0, ..it.clone() }),
         "draining": it.admin() == v1::WorkerAdmin::Draining,
         "zone": it.zone, "tags": it.tags, "address": it.address, "slots": it.slots, "slots_used": it.slots_used,
         "capacity": resources(it.capacity.unwrap_or_default()), "used": resources(it.used.unwrap_or_default()),
@@ -108,7 +108,8 @@ async fn empty(session: &mut Session, args: &DrainArgs) -> Result<(), CliError> 
         let workers = ask(&mut **cell.lock().await).await?.workers;
         let left = workers.iter().find(|worker| worker.name == args.worker).map_or(0, |worker| worker.executors);
         let what = format!("{} still has {left} executors", args.worker);
-        Ok((left > 0).then(|| Missing { what, next: "`squall status` says what can't be placed elsewhere".to_owned() }))
+        let next = "`squall status` says what can't be placed elsewhere".to_owned();
+        Ok((left > 0).then_some(Missing { what, next, ever: true }))
     })
     .await
 }

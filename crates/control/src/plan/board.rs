@@ -46,12 +46,14 @@ impl Room<'_> {
         self.worker.memory_mib.saturating_sub(self.memory)
     }
 
+    /// Where CPU is a limit, even what needs none doesn't come to a worker that has given away more than it has.
     pub fn has_cpu(&self, needs: Resources, options: &Options) -> bool {
-        !(self.hard_cpu || options.hard_cpu) || u64::from(needs.cpu_percent) <= self.cpu_left()
+        !(self.hard_cpu || options.hard_cpu) || self.cpu + u64::from(needs.cpu_percent) <= self.worker.cpu_percent
     }
 
     pub fn has_memory(&self, needs: Resources, options: &Options) -> bool {
-        !(self.hard_memory || options.hard_memory) || u64::from(needs.memory_mib) <= self.memory_left()
+        !(self.hard_memory || options.hard_memory)
+            || self.memory + u64::from(needs.memory_mib) <= self.worker.memory_mib
     }
 
     /// How full it would be with this, in thousandths of what it has: of CPU or memory, whichever is scarcer.
@@ -133,13 +135,43 @@ impl<'a> Board<'a> {
 
     /// Whether an executor with these needs may come to a worker, slots apart.
     pub fn fits(&self, room: &Room<'a>, topology: usize, needs: Resources, tags: &BTreeSet<String>) -> bool {
-        let options = &self.topologies[topology].1.options;
-        room.worker.standing.takes()
-            && tags.is_subset(&room.worker.tags)
-            && room.has_cpu(needs, options)
-            && room.has_memory(needs, options)
-            && self.foe(room, topology).is_none()
+        self.shut(room, topology, tags).is_none() && self.full(room, topology, needs).is_none()
     }
+
+    /// What keeps executors that need these tags off a worker, however much room there is.
+    pub fn shut(&self, room: &Room<'a>, topology: usize, tags: &BTreeSet<String>) -> Option<Obstacle> {
+        if !room.worker.standing.takes() {
+            Some(Obstacle::Standing)
+        } else if !tags.is_subset(&room.worker.tags) {
+            Some(Obstacle::Tags)
+        } else {
+            self.foe(room, topology).map(|_| Obstacle::Foe)
+        }
+    }
+
+    /// What a worker has too little of, where that is a limit.
+    pub fn full(&self, room: &Room<'a>, topology: usize, needs: Resources) -> Option<Obstacle> {
+        let options = &self.topologies[topology].1.options;
+        if !room.has_memory(needs, options) {
+            Some(Obstacle::Memory)
+        } else if !room.has_cpu(needs, options) {
+            Some(Obstacle::Cpu)
+        } else {
+            None
+        }
+    }
+}
+
+/// What keeps an executor off a worker, in the order in which it is looked for: a later one says that nothing before it stands in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Obstacle {
+    Standing,
+    Tags,
+    Foe,
+    NoFreeSlot,
+    Ceiling,
+    Memory,
+    Cpu,
 }
 
 fn foes(input: &Input) -> Vec<BTreeSet<usize>> {

@@ -44,7 +44,7 @@ pub(super) fn keep(board: &mut Board<'_>, topology: usize) -> (Seats, Vec<Leavin
 }
 
 /// The number of the worker on which an executor stays, or why it can't.
-fn stay(
+pub(super) fn stay(
     board: &Board<'_>,
     number: usize,
     seats: &Seats,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use squall_types::cluster::{ExecutorId, SlotId};
 
-use super::board::{Board, reluctance};
+use super::board::{Board, Obstacle, Room, reluctance};
 use super::keep::Leaving;
 use super::pool::{Pool, Score, hash, seed};
 use super::seats::{At, Seats};
@@ -20,7 +20,8 @@ pub(super) struct Placing<'a> {
     /// Those that have found no new place, with their component's. Where they stay for now, if they may.
     pub homeless: Vec<(usize, ExecutorId, Option<SlotId>)>,
     pools: Vec<Pool<'a>>,
-    seed: u64,
+    /// What the topology's hashes begin with.
+    pub seed: u64,
 }
 
 impl<'a> Placing<'a> {
@@ -92,7 +93,7 @@ impl<'a> Placing<'a> {
     }
 
     /// The score of one of the topology's own slots, if it can take an executor of this component.
-    fn own(&self, board: &Board<'a>, place: usize, number: usize) -> Option<(Score, usize)> {
+    pub fn own(&self, board: &Board<'a>, place: usize, number: usize) -> Option<(Score, usize)> {
         let component = &self.topology.components[place];
         let slot = &self.seats.slots[number];
         let room = &board.rooms[slot.at.0];
@@ -128,5 +129,17 @@ impl<'a> Placing<'a> {
             self.seats.seat(board, at, place, executor);
         }
         self.homeless.push((place, executor, stays));
+    }
+
+    /// What keeps the executors of a component off a worker.
+    pub fn obstacle(&self, board: &Board<'a>, place: usize, room: &Room<'a>) -> Option<Obstacle> {
+        let component = &self.topology.components[place];
+        let no_slot = || match (room.runs(self.number), room.free_slot()) {
+            (true, _) => None,
+            (false, None) => Some(Obstacle::NoFreeSlot),
+            (false, Some(_)) => (!self.seats.may_open(self.topology)).then_some(Obstacle::Ceiling),
+        };
+        let shut = board.shut(room, self.number, &component.tags);
+        shut.or_else(no_slot).or_else(|| board.full(room, self.number, component.needs))
     }
 }

@@ -24,15 +24,27 @@ pub(super) struct Score {
     pub hash: u64,
 }
 
-/// A worker, without what depends on its zone.
-type Entry = Reverse<(u8, bool, u64, u64, usize)>;
+/// A worker on which a slot would be opened, without what depends on its zone: reluctance, overload, load, hash, number.
+pub(super) type Entry = (u8, bool, u64, u64, usize);
+
+/// How good it is to open a slot on a worker for an executor with these needs.
+pub(super) fn entry(board: &Board<'_>, number: usize, needs: Resources, seed: u64) -> Entry {
+    let room = &board.rooms[number];
+    let load = room.load_with(needs);
+    (reluctance(room.worker.standing), load > 1_000, load, hash(room.name.as_str(), seed), number)
+}
+
+/// The same with what the topology has in the worker's zone.
+pub(super) const fn opened((reluctance, overloaded, load, hash, _): Entry, zone: u32) -> Score {
+    Score { reluctance, overloaded, over_share: false, strangers: u64::MAX, own: 0, all: 0, zone, load, hash }
+}
 
 /// Workers that fit executors with the same needs and tags. A score here changes only by what the topology opens in the worker's zone, and then for
 /// the worse: so each zone has a heap of its own, and the zones' best stand in one.
 pub(super) struct Pool<'a> {
     pub needs: Resources,
     pub tags: &'a BTreeSet<String>,
-    zones: Vec<BinaryHeap<Entry>>,
+    zones: Vec<BinaryHeap<Reverse<Entry>>>,
     best: BinaryHeap<Reverse<(Score, usize)>>,
 }
 
@@ -45,12 +57,10 @@ impl<'a> Pool<'a> {
         seats: &Seats,
     ) -> Self {
         let seed = seed(board, topology);
-        let mut zones: Vec<Vec<Entry>> = (0..board.zones).map(|_| Vec::new()).collect();
+        let mut zones: Vec<Vec<Reverse<Entry>>> = (0..board.zones).map(|_| Vec::new()).collect();
         for (number, room) in board.rooms.iter().enumerate() {
             if board.fits(room, topology, needs, tags) && room.free_slot().is_some() && !seats.on(number) {
-                let load = room.load_with(needs);
-                let hash = hash(room.name.as_str(), seed);
-                zones[room.zone].push(Reverse((reluctance(room.worker.standing), load > 1_000, load, hash, number)));
+                zones[room.zone].push(Reverse(entry(board, number, needs, seed)));
             }
         }
         let mut pool =
@@ -78,11 +88,8 @@ impl<'a> Pool<'a> {
     }
 
     fn head(&self, zone: usize, seats: &Seats) -> Option<Reverse<(Score, usize)>> {
-        let Reverse((reluctance, overloaded, load, hash, _)) = *self.zones[zone].peek()?;
-        let zone_count = seats.zones[zone];
-        let (over_share, strangers, own, all) = (false, u64::MAX, 0, 0);
-        let score = Score { reluctance, overloaded, over_share, strangers, own, all, zone: zone_count, load, hash };
-        Some(Reverse((score, zone)))
+        let Reverse(head) = *self.zones[zone].peek()?;
+        Some(Reverse((opened(head, seats.zones[zone]), zone)))
     }
 }
 

@@ -177,7 +177,7 @@ fn what_a_plan_says_can_be_read() {
 
     world.input.workers.values_mut().for_each(|worker| worker.standing = Standing::Draining);
     let stuck = plan(&world.input).stuck;
-    assert!(stuck[0].to_string().ends_with("for now: no worker may take work; start one, or undrain one"));
+    assert!(stuck[0].to_string().ends_with("for now: no worker may take work; start a worker, or undrain one"));
 
     world.input.workers.values_mut().for_each(|worker| worker.standing = Standing::Dead);
     let ended = plan(&world.input).moves[0].to_string();

@@ -269,7 +269,7 @@ fn standing() -> impl Strategy<Value = Standing> {
 }
 
 /// A world, and what becomes of its workers in each of three steps.
-fn history() -> impl Strategy<Value = (World, Vec<Vec<Standing>>)> {
+pub(super) fn history() -> impl Strategy<Value = (World, Vec<Vec<Standing>>)> {
     let topology = (1_u16..6, 0_u16..6, 0_u32..4, any::<bool>(), any::<bool>(), any::<bool>());
     (1_usize..7, 1_u16..4, proptest::collection::vec(topology, 1..5)).prop_flat_map(|(workers, slots, topologies)| {
         let mut made = world().workers(workers, slots);

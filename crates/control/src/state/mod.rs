@@ -140,6 +140,12 @@ impl State {
     pub fn may_propose(&self, command: &Command) -> bool {
         command.level() <= self.level
     }
+
+    /// Forgets which requests were run: a bug, for simulations to find.
+    #[cfg(feature = "planted")]
+    pub fn forget_requests(&mut self) {
+        self.requests = Requests::default();
+    }
 }
 
 /// What applying a command came to.

@@ -137,6 +137,11 @@ impl State {
         self.tokens.by_hash(hash).filter(|(_, token)| token.is_good(now))
     }
 
+    /// The first revision from which on all events are kept.
+    pub fn oldest_event(&self) -> Revision {
+        self.events.oldest()
+    }
+
     /// The events from a revision on, oldest first.
     ///
     /// # Errors

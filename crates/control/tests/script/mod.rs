@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use squall_control::check::check;
-use squall_control::plan::{Input, Options, Standing, Topology as Planned, Worker, plan};
+use squall_control::plan::{Input, Options, Standing, Topology as Planned, Worker, explain, plan};
 use squall_types::cluster::{ExecutorId, TopologyName, TopologyVersion, WorkerName};
 use squall_types::topology::{Component, Fields, Grouping, Input as Edge, Kind, StreamDecl, Topology};
 use squall_types::{ComponentId, StreamId, TaskId};
@@ -186,16 +186,11 @@ impl World {
         self.input.topologies.get(&name).ok_or_else(|| format!("there is no topology {name}"))
     }
 
+    /// `why NAME [FIRST LAST]`: every place for an executor, and what speaks against each.
     fn why(&self, words: &[&str]) -> Result<Vec<String>, Fault> {
-        let topology = self.topology(split(words)?.0)?;
-        let executor = executor(&words[1..])?;
-        let current = topology.current.as_ref().ok_or("it was never planned")?;
-        if let Some(why) = current.unplaced.get(&executor) {
-            return Ok(vec![format!("it has no place: {why}")]);
-        }
-        let slot = current.places.get(&executor).ok_or("there is no such executor")?;
-        let standing = self.input.workers.get(&slot.worker).map(|worker| worker.standing.words());
-        Ok(vec![format!("it is on {slot}, and {} {}", slot.worker, standing.unwrap_or("isn't known"))])
+        let name: TopologyName = parse(split(words)?.0)?;
+        let explained = explain(&self.input, &name, executor(&words[1..])?).ok_or("there is no such executor")?;
+        Ok(explained.to_string().lines().map(str::to_owned).collect())
     }
 }
 

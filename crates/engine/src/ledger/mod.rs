@@ -77,7 +77,8 @@ impl<Id: Default> Ledger<Id> {
         Self::starting_at(config, Sequence::default())
     }
 
-    fn starting_at(config: LedgerConfig, first: Sequence) -> Self {
+    /// An empty ledger whose first root has this sequence number.
+    pub fn starting_at(config: LedgerConfig, first: Sequence) -> Self {
         let (ring, stragglers) = (Ring::starting_at(first), Stragglers::new());
         Self { config, ring, stragglers, now_ns: 0, stats: LedgerStats::default() }
     }

@@ -1,5 +1,6 @@
 use super::*;
 use squall_types::StreamId;
+use squall_types::cluster::{AssignmentVersion, Peer, SlotId};
 use squall_types::topology::{Fields, StreamDecl, Topology};
 
 /// A line of components `a`, `b`, `c`…, each with one stream, joined by these groupings, with these parallelisms.
@@ -118,4 +119,77 @@ fn single_executors_are_spread_over_the_cores() {
     let plan = plan(line(&[1, 1, 1, 1], &[Grouping::Global, Grouping::Global, Grouping::Global]), 2);
     let cores: Vec<_> = plan.lanes().iter().map(|lane| lane.place).collect();
     assert_eq!(cores, [Place::Core(0), Place::Core(1), Place::Core(0), Place::Core(1)]);
+}
+
+fn slot(number: u16) -> SlotId {
+    SlotId { worker: "w".parse().unwrap(), number }
+}
+
+/// Executors by component and number, each in its slot.
+fn placement(topology: &Checked, at: impl Fn(usize, u32) -> Option<u16>) -> Placement {
+    let mut slots = BTreeMap::<SlotId, Peer>::new();
+    for (component, declared) in topology.components().iter().enumerate() {
+        for executor in 0..declared.parallelism {
+            if let Some(number) = at(component, executor) {
+                slots.entry(slot(number)).or_default().executors.insert(topology.executor(component, executor));
+            }
+        }
+    }
+    Placement { version: AssignmentVersion::new(1), slots }
+}
+
+fn plan_of(topology: &Checked, placement: &Placement, number: u16, cores: usize) -> Plan {
+    let local = local_edges(topology, Some(placement));
+    Plan::for_slot(topology, cores, &placement.slots[&slot(number)].executors, &local)
+}
+
+#[test]
+fn the_slots_of_a_placement_run_all_of_its_tasks_once() {
+    let topology = line(&[3, 5, 4], &[Grouping::Shuffle, Grouping::All]).validate().unwrap();
+    let placement = placement(&topology, |component, executor| Some((component as u16 + executor as u16) % 3));
+    let tasks: Vec<TaskId> =
+        (0..3).flat_map(|number| plan_of(&topology, &placement, number, 2).places().into_keys()).collect();
+    let all: std::collections::BTreeSet<TaskId> = tasks.iter().copied().collect();
+    assert_eq!((tasks.len(), all.len()), (12, 12));
+}
+
+#[test]
+fn a_shuffle_is_chained_in_the_slots_whose_cores_its_executors_cover() {
+    let topology = line(&[5, 5], &[Grouping::Shuffle]).validate().unwrap();
+    let placement = placement(&topology, |_, executor| Some(u16::from(executor >= 4)));
+    assert!(plan_of(&topology, &placement, 0, 2).is_chained(1), "four on two cores");
+    assert!(!plan_of(&topology, &placement, 1, 2).is_chained(1), "one on two cores");
+    assert!(plan_of(&topology, &placement, 1, 1).is_chained(1));
+}
+
+#[test]
+fn an_edge_is_local_only_if_executors_are_together_everywhere() {
+    let topology = line(&[2, 2, 2], &[Grouping::LocalOrShuffle, Grouping::Shuffle]).validate().unwrap();
+    let local = |at: &dyn Fn(usize, u32) -> Option<u16>| local_edges(&topology, Some(&placement(&topology, at)));
+    assert_eq!(local(&|_, executor| Some(executor as u16)), [false, true, true]);
+    assert_eq!(local(&|_, _| Some(0)), [false, true, true]);
+    let last_elsewhere = |component, executor| Some(if component == 2 { 2 } else { executor as u16 });
+    assert_eq!(local(&last_elsewhere), [false, true, false]);
+    let crossed = |component, executor: u32| Some((component as u16 + executor as u16) % 2);
+    assert_eq!(local(&crossed), [false, false, false]);
+    // Where both ends have no place, nothing is apart.
+    assert_eq!(local(&|_, executor| (executor == 0).then_some(0)), [false, true, true]);
+    assert!(!plan_of(&topology, &placement(&topology, crossed), 0, 1).is_chained(1));
+}
+
+#[test]
+fn an_edge_between_other_groupings_or_parallelisms_is_never_local() {
+    for (parallelism, grouping, local) in [
+        ([2, 2], Grouping::Shuffle, true),
+        ([2, 2], Grouping::None, true),
+        ([2, 2], Grouping::Fields(Fields::new(["x"])), false),
+        ([2, 2], Grouping::All, false),
+        ([2, 3], Grouping::LocalOrShuffle, false),
+    ] {
+        let topology = line(&parallelism, std::slice::from_ref(&grouping)).validate().unwrap();
+        assert_eq!(local_parent(&topology, 1).is_some(), local, "{grouping:?} {parallelism:?}");
+    }
+    let mut blocking = line(&[2, 2], &[Grouping::Shuffle]);
+    blocking.components[1].execution = Execution::Blocking;
+    assert_eq!(local_parent(&blocking.validate().unwrap(), 1), None);
 }

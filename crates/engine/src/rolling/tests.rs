@@ -69,6 +69,20 @@ fn rows_ahead_of_the_watermark_push_nothing_out() {
 }
 
 #[test]
+fn of_a_key_that_is_advanced_nothing_is_let_go_of_before_it_has_passed() {
+    let (spec, mut rolling) = (spec(30, 10), Rolling::default());
+    for slot in 1..=300 {
+        rolling.advance_to(Timestamp::MIN, &spec);
+        assert!(rolling.add(at(10 * slot), 1, &spec));
+    }
+    for slot in 1..=300 {
+        assert_eq!(rolling.total(at(10 * slot), &spec), 3.min(slot as u64), "the window to slot {slot}");
+        rolling.advance_to(at(10 * (slot + 1)), &spec);
+    }
+    assert_eq!(rolling.slots.len(), 2, "what has passed is gone");
+}
+
+#[test]
 fn a_row_that_the_window_has_passed_does_not_count() {
     let (spec, mut rolling) = (spec(30, 10), Rolling::default());
     rolling.advance_to(at(100), &spec);

@@ -102,7 +102,9 @@ impl BlobError {
                 "ask for what was received, and go on from there; or start again"
             }
             Self::Busy(_) => "wait for the other upload, then try again",
-            Self::Missing(_) => "ask another master; this one fetches what it lacks",
+            Self::Missing(_) => {
+                "squall blobs lists what the cluster has; what nothing refers to is collected after an hour"
+            }
             Self::TooLarge { .. } => {
                 "make it smaller (a release build, stripped), or raise limits.package on all masters"
             }
@@ -113,10 +115,13 @@ impl BlobError {
     /// Whether the same may work when tried again.
     pub const fn retry(&self) -> Retry {
         match self {
-            Self::NoRoom(..) | Self::Length { .. } | Self::TooLarge { .. } | Self::Disk(_) | Self::Offset { .. } => {
-                Retry::No
-            }
-            Self::Mismatch { .. } | Self::Damaged(_) | Self::Busy(_) | Self::Missing(_) => Retry::Later,
+            Self::NoRoom(..)
+            | Self::Mismatch { .. }
+            | Self::Length { .. }
+            | Self::TooLarge { .. }
+            | Self::Disk(_)
+            | Self::Offset { .. } => Retry::No,
+            Self::Damaged(_) | Self::Busy(_) | Self::Missing(_) => Retry::Later,
         }
     }
 }

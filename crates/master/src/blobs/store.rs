@@ -80,6 +80,11 @@ impl BlobStore {
         index.whole.get(&id).map(|whole| whole.size).or_else(|| index.parts.get(&id).copied()).unwrap_or(0)
     }
 
+    /// Whether it is being uploaded at this moment: then nobody knows how much there will be.
+    pub fn is_busy(&self, id: BlobId) -> bool {
+        self.lock().busy.contains(&id)
+    }
+
     /// Begins an upload at `offset`, which is 0 or what [`BlobStore::received`] says; at 0 what was there is given up.
     ///
     /// # Errors

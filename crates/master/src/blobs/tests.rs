@@ -305,4 +305,25 @@ proptest! {
             assert_eq!(get(&store, id(&content), 0).await.unwrap(), content);
         });
     }
+
+    #[test]
+    fn whatever_lies_in_the_folder_is_a_package_only_if_it_is_what_its_name_says(
+        names in proptest::collection::vec("[0-9a-f]{64}(\\.part)?|\\PC{0,20}|\\.part", 0..6),
+        data in proptest::collection::vec(any::<u8>(), 0..50),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async move {
+            let disk = Memory::new(1 << 20);
+            for name in names {
+                disk.0.lock().unwrap().files.insert(name, data.clone());
+            }
+            let store = open(&disk).await;
+            for kept in store.list() {
+                let found = get(&store, kept.id, 0).await;
+                assert!(found.is_err() || id(&found.unwrap()) == kept.id);
+            }
+            put(&store, &data).await.unwrap();
+            assert_eq!(get(&store, id(&data), 0).await.unwrap(), data);
+        });
+    }
 }

@@ -31,8 +31,8 @@ pub(crate) struct Identity {
     pub cluster: Option<ClusterId>,
     /// Whether the one who asked is a member of that cluster.
     pub knows_asker: bool,
-    /// Whether a member of that cluster has the name of the one who asked.
-    pub knows_name: bool,
+    /// The member that its cluster has where the one who asked listens.
+    pub member_there: Option<MasterName>,
     /// The list that it was given.
     pub listed: Vec<String>,
     /// The commands that it understands.
@@ -54,7 +54,6 @@ pub(crate) struct Seed {
 #[derive(Clone, Debug)]
 pub(crate) struct Formation {
     me: RaftId,
-    name: MasterName,
     address: String,
     listed: Vec<String>,
     heard: BTreeMap<String, Identity>,
@@ -119,12 +118,10 @@ pub(crate) enum Waiting {
         at: String,
         /// The cluster.
         cluster: ClusterId,
-        /// What this one is called.
-        name: MasterName,
         /// Where this one is reached.
         address: String,
-        /// Whether a member is called so: then this master has probably lost its disk.
-        named: bool,
+        /// The member that is reached there: then this is that one, and has lost its disk.
+        lost: Option<MasterName>,
     },
     /// The listed masters belong to different clusters.
     #[error("{one} and {other} belong to different clusters")]
@@ -146,10 +143,10 @@ impl Waiting {
             Self::NotListed => "list where this master is reached, the same on all masters".to_owned(),
             Self::Twice { .. } => "list each master once".to_owned(),
             Self::Namesakes { .. } => "give each master a name of its own".to_owned(),
-            Self::Stranger { name, named: true, .. } => {
+            Self::Stranger { lost: Some(name), .. } => {
                 format!("if this master has lost its disk: squall masters replace {name}")
             }
-            Self::Stranger { address, named: false, .. } => format!("to let it in: squall masters add {address}"),
+            Self::Stranger { address, lost: None, .. } => format!("to let it in: squall masters add {address}"),
             Self::TwoClusters { .. } => "list masters of one cluster only".to_owned(),
         }
     }
@@ -165,14 +162,14 @@ pub(crate) enum SeedRefused {
 
 impl Formation {
     /// A master with an empty disk. An empty list means that it is alone.
-    pub(crate) fn new(id: RaftId, name: MasterName, address: String, listed: Vec<String>) -> Self {
+    pub(crate) fn new(id: RaftId, address: String, listed: Vec<String>) -> Self {
         let mut each: Vec<String> = Vec::new();
         for at in if listed.is_empty() { vec![address.clone()] } else { listed } {
             if !each.contains(&at) {
                 each.push(at);
             }
         }
-        Self { me: id, name, address, listed: each, heard: BTreeMap::new() }
+        Self { me: id, address, listed: each, heard: BTreeMap::new() }
     }
 
     /// Whom to ask: all that are listed, itself too if it is.
@@ -225,9 +222,8 @@ impl Formation {
         Some(Decision::Wait(Waiting::Stranger {
             at: at.clone(),
             cluster,
-            name: self.name.clone(),
             address: self.address.clone(),
-            named: self.heard.values().any(|it| it.knows_name),
+            lost: self.heard.values().find_map(|it| it.member_there.clone()),
         }))
     }
 

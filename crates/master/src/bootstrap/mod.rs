@@ -14,6 +14,8 @@ pub(crate) use core::{Formation, Founder, Identity, Seed};
 pub(crate) use search::{Found, Offer, Search, sow};
 pub(crate) use service::FormationService;
 pub(crate) use wire::identity;
+#[cfg(test)]
+pub(crate) use wire::seed;
 
 /// Which master this is, before it has a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::core::{Decision, Formation, Identity, Seed};
 use super::{Myself, wire};
 use crate::certs::{End, TlsFault};
 use crate::http::Readiness;
-use crate::peers::Peers;
+use squall_daemon::Peers;
 
 /// How often all are asked.
 const ROUND: Duration = Duration::from_millis(200);
@@ -133,8 +133,7 @@ impl Search<'_> {
 /// What a master says of itself; or why it doesn't, if that lies with how the two speak to each other.
 async fn ask(peers: &Peers, at: &str, me: &Myself) -> Result<Identity, Option<TlsFault>> {
     let mut client = FormationClient::new(peers.channel(at));
-    let request =
-        internal::IdentifyRequest { address: me.address.clone(), raft_id: me.id.get(), name: me.name.to_string() };
+    let request = internal::IdentifyRequest { address: me.address.clone(), raft_id: me.id.get() };
     let answer = tokio::time::timeout(ANSWER, client.identify(request)).await.map_err(|_| None)?;
     let answer = answer.map_err(|status| TlsFault::find(&status, End::Client))?;
     wire::identity(answer.into_inner()).map_err(|_| None)

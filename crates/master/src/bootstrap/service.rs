@@ -38,13 +38,15 @@ impl Formation for FormationService {
             Leader::There { address, .. } => address.clone(),
             Leader::Nobody => String::new(),
         });
-        let name = request.get_ref().name.parse().ok();
-        let knows_name = status.as_ref().zip(name).is_some_and(|(status, name)| status.members.named(&name).is_some());
         let (denials, wanted_token) = match core.filter(|core| core.is_led_by(asker)) {
             Some(core) => self.matters.of(core),
             None => (Vec::new(), None),
         };
         let knows_you = status.as_ref().zip(asker).is_some_and(|(status, asker)| status.members.get(asker).is_some());
+        let member_there = status.as_ref().and_then(|status| {
+            let there = |(member, _): &(&squall_raft::Member, _)| member.address == request.get_ref().address;
+            status.members.iter().find(there).map(|(member, _)| member.name.to_string())
+        });
         Ok(Response::new(internal::Identity {
             name: self.me.name.to_string(),
             address: self.me.address.clone(),
@@ -54,10 +56,10 @@ impl Formation for FormationService {
             leader: leader.unwrap_or_default(),
             feature_level: self.supported.get().get(),
             knows_you,
-            knows_name,
             denials,
             wanted_token,
             listed: self.me.listed.clone(),
+            member_there: member_there.unwrap_or_default(),
         }))
     }
 

@@ -24,7 +24,7 @@ fn list(count: usize) -> Vec<String> {
 }
 
 fn formation(number: usize, listed: Vec<String>) -> Formation {
-    Formation::new(id(number), name(number), address(number), listed)
+    Formation::new(id(number), address(number), listed)
 }
 
 fn empty(number: usize, listed: Vec<String>) -> Identity {
@@ -33,7 +33,7 @@ fn empty(number: usize, listed: Vec<String>) -> Identity {
         name: name(number),
         cluster: None,
         knows_asker: false,
-        knows_name: false,
+        member_there: None,
         listed,
         level: FeatureLevel::new(1),
     }
@@ -84,24 +84,19 @@ fn nothing_is_founded_while_one_is_silent_nor_on_what_it_said_in_an_earlier_roun
 fn a_master_that_lost_its_disk_waits_and_names_the_way_back() {
     let mut wiped = formation(0, list(3));
     wiped.heard(&address(0), empty(0, list(3)));
-    wiped.heard(&address(1), Identity { knows_name: true, ..knowing(1, 7, false) });
+    let knows_another_there = Identity { member_there: Some(name(0)), ..knowing(1, 7, false) };
+    wiped.heard(&address(1), knows_another_there);
     let waiting = waits(&wiped);
     assert!(waiting.next_step().ends_with("squall masters replace m0"), "{}", waiting.next_step());
 }
 
 #[test]
-fn a_listed_master_that_the_cluster_does_not_know_names_the_way_in() {
-    let mut listed = formation(0, list(3));
-    listed.heard(&address(0), empty(0, list(3)));
-    listed.heard(&address(1), knowing(1, 7, false));
-    assert!(waits(&listed).next_step().ends_with("squall masters add m0:7400"), "as after a rebirth of the cluster");
-}
-
-#[test]
-fn a_master_that_is_not_listed_names_the_way_in() {
-    let mut new = formation(5, list(3));
-    new.heard(&address(1), knowing(1, 7, false));
-    assert!(waits(&new).next_step().ends_with("squall masters add m5:7400"));
+fn a_new_master_names_the_way_in_whether_it_lists_itself_or_not() {
+    for listed in [list(3), list(6)] {
+        let mut new = formation(5, listed);
+        new.heard(&address(1), knowing(1, 7, false));
+        assert!(waits(&new).next_step().ends_with("squall masters add m5:7400"));
+    }
 }
 
 #[test]
@@ -208,7 +203,7 @@ impl World {
 
     fn fresh(&mut self, number: usize, count: usize) -> Node {
         self.lives += 1;
-        let formation = Formation::new(RaftId::new(self.lives).unwrap(), name(number), address(number), list(count));
+        let formation = Formation::new(RaftId::new(self.lives).unwrap(), address(number), list(count));
         Node { life: self.lives, formation, cluster: None, seed: None }
     }
 
@@ -221,7 +216,7 @@ impl World {
             name: name(of),
             cluster: node.cluster,
             knows_asker: knows,
-            knows_name: knows,
+            member_there: None,
             listed: node.formation.listed().to_vec(),
             level: FeatureLevel::new(1),
         }
@@ -269,8 +264,7 @@ impl World {
             Step::Restart { node } => {
                 let (number, node) = (node % count, &mut self.nodes[node % count]);
                 node.seed = None;
-                node.formation =
-                    Formation::new(RaftId::new(node.life).unwrap(), name(number), address(number), list(count));
+                node.formation = Formation::new(RaftId::new(node.life).unwrap(), address(number), list(count));
             }
             Step::Late { seed, to } => {
                 if let Some(seed) = self.sent.get(seed).cloned() {

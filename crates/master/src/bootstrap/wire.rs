@@ -23,13 +23,13 @@ pub(crate) fn identity(answer: internal::Identity) -> Result<Identity, Nonsense>
         name: answer.name.parse().map_err(|_| Nonsense("name"))?,
         cluster: ClusterId::new(answer.cluster_id),
         knows_asker: answer.knows_you,
-        knows_name: answer.knows_name,
+        member_there: answer.member_there.parse().ok(),
         listed: answer.listed,
         level: FeatureLevel::new(answer.feature_level),
     })
 }
 
-pub(super) fn seed(request: &internal::SeedRequest) -> Result<Seed, Nonsense> {
+pub(crate) fn seed(request: &internal::SeedRequest) -> Result<Seed, Nonsense> {
     if request.members.len() > MOST {
         return Err(Nonsense("list"));
     }

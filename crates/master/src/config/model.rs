@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use squall_types::cluster::MasterName;
 
-use super::host::HostPort;
-use super::size::Size;
+use super::{HostPort, Http, Log, LogFormat, LogLevel, Size, Tls, TlsFiles, name_of};
 
 /// The port that masters listen on unless told otherwise.
 pub const PORT: u16 = 7400;
@@ -41,35 +40,6 @@ pub struct MasterConfig {
     pub log: Log,
 }
 
-/// What monitoring is served.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Http {
-    /// Where `/metrics`, `/healthz` and `/readyz` are served; unset, nowhere.
-    pub listen: Option<SocketAddr>,
-}
-
-/// The files of a certificate. All are set, or none is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// The certificate in PEM, with those between it and the authority.
-    pub cert: Option<PathBuf>,
-    /// Its private key in PEM.
-    pub key: Option<PathBuf>,
-    /// The authority that signs for this cluster, in PEM.
-    pub ca: Option<PathBuf>,
-}
-
-/// The files of a certificate, all of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate in PEM.
-    pub cert: PathBuf,
-    /// Its private key in PEM.
-    pub key: PathBuf,
-    /// The authority in PEM.
-    pub ca: PathBuf,
-}
-
 /// Whether callers must show who they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
@@ -99,41 +69,6 @@ pub struct Limits {
     pub in_flight: u32,
 }
 
-/// What is said on stderr.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// For people or for machines.
-    pub format: LogFormat,
-    /// The least severe that is said.
-    pub level: LogLevel,
-}
-
-/// How a line of the log looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// A JSON object a line.
-    Json,
-}
-
-/// How severe something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Nothing is said.
-    Off,
-    /// What failed.
-    Error,
-    /// What needs attention.
-    Warn,
-    /// What happens.
-    Info,
-    /// What is done for it.
-    Debug,
-    /// All there is.
-    Trace,
-}
-
 impl MasterConfig {
     /// The defaults, with this place for data.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
@@ -160,7 +95,10 @@ impl MasterConfig {
 
     /// What it is called: unless it is given, the host where others reach it, with the port if that isn't the usual one.
     pub fn called(&self, bound: SocketAddr) -> MasterName {
-        self.name.clone().unwrap_or_else(|| name_of(&self.advertised(bound)))
+        self.name.clone().unwrap_or_else(|| {
+            let name = name_of(&self.advertised(bound), PORT);
+            MasterName::new(&name).expect("a host's letters are a name's, and it is short enough")
+        })
     }
 
     /// Whether callers must show a token or a certificate.
@@ -170,24 +108,13 @@ impl MasterConfig {
 
     /// The certificate's files, if TLS is spoken.
     pub fn tls_files(&self) -> Option<TlsFiles> {
-        let Tls { cert, key, ca } = self.tls.clone();
-        Some(TlsFiles { cert: cert?, key: key?, ca: ca? })
+        self.tls.files()
     }
 
     /// Whether only this machine can reach it.
     pub fn is_loopback(&self) -> bool {
         self.listen.ip().is_loopback() && self.http.listen.is_none_or(|http| http.ip().is_loopback())
     }
-}
-
-fn name_of(address: &HostPort) -> MasterName {
-    let host: String = address.host().chars().map(|char| if char == ':' { '-' } else { char }).collect();
-    // A name starts with no hyphen: `::1`.
-    let host = if host.starts_with(['-', '.']) { format!("host{host}") } else { host };
-    let usual = address.port() == PORT;
-    let host = &host[..host.len().min(120)];
-    let name = if usual { host.to_owned() } else { format!("{host}-{}", address.port()) };
-    MasterName::new(&name).expect("a host's letters are a name's, and it is short enough")
 }
 
 /// Where the data is, for what is kept there.
@@ -211,21 +138,6 @@ impl MasterConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_master_is_called_after_where_it_is_reached() {
-        for (address, name) in [
-            ("a:7400", "a"),
-            ("master-1.example.org:7400", "master-1.example.org"),
-            ("127.0.0.1:7500", "127.0.0.1-7500"),
-            ("[::1]:7400", "host--1"),
-            ("[2001:db8::1]:9", "2001-db8--1-9"),
-        ] {
-            assert_eq!(name_of(&address.parse().unwrap()).as_str(), name);
-        }
-        let long = format!("{}:9", "x".repeat(253)).parse().unwrap();
-        assert_eq!(name_of(&long).as_str().len(), 122);
-    }
 
     #[test]
     fn a_port_from_the_kernel_is_advertised_as_it_turned_out() {

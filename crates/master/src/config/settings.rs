@@ -1,62 +1,32 @@
-//! Every setting there is.
+//! Every setting of a master.
 
-use super::model::MasterConfig;
-use super::raw::Raw;
-use super::take::{NotTaken, Take};
+use std::path::PathBuf;
 
-/// One thing that can be set.
-pub struct Setting {
-    /// Its key, with its table before a dot, as in `log.format`.
-    pub key: &'static str,
-    /// What it takes, in words.
-    pub kind: &'static str,
-    /// What it is for.
-    pub help: &'static str,
-    /// What could stand there, for a setting that is unset unless given.
-    pub example: Option<&'static str>,
-    pub(super) set: fn(&mut MasterConfig, &Raw) -> Result<(), NotTaken>,
-    pub(super) show: fn(&MasterConfig) -> Option<String>,
-}
+use super::{Broken, Configured, MasterConfig, Setting, Warning};
 
-impl Setting {
-    /// The one with this key.
-    pub fn find(key: &str) -> Option<&'static Self> {
-        SETTINGS.iter().find(|setting| setting.key == key)
+impl Configured for MasterConfig {
+    const ROLE: &'static str = "master";
+
+    fn defaults(data_dir: PathBuf) -> Self {
+        Self::new(data_dir)
     }
 
-    /// Its variable in the environment, as `SQUALL_LOG_FORMAT`.
-    pub fn variable(&self) -> String {
-        super::variable(self.key)
+    fn settings() -> &'static [Setting<Self>] {
+        &SETTINGS
     }
 
-    /// Its flag without the hyphens in front, as `log-format`.
-    pub fn flag(&self) -> String {
-        self.key.replace(['.', '_'], "-")
+    fn broken(&self) -> Vec<Broken> {
+        self.breaks()
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        let open = self.insecure && (self.tls_files().is_none() || !self.wants_tokens());
+        if open { vec![Warning::Insecure(self.listen)] } else { Vec::new() }
     }
 }
 
-fn kind_of<T: Take>(_: fn(&MasterConfig) -> &T) -> &'static str {
-    T::KIND
-}
-
-macro_rules! settings {
-    ($($key:literal, $($field:ident).+, $example:expr, $help:literal;)*) => {
-        /// All settings of a master, in the order in which they are written down.
-        pub static SETTINGS: std::sync::LazyLock<Vec<Setting>> = std::sync::LazyLock::new(|| vec![$(Setting {
-            key: $key,
-            kind: kind_of(|config| &config.$($field).+),
-            help: $help,
-            example: $example,
-            set: |config, raw| {
-                config.$($field).+ = Take::take(raw)?;
-                Ok(())
-            },
-            show: |config| config.$($field).+.show(),
-        },)*]);
-    };
-}
-
-settings! {
+squall_daemon::settings! {
+    MasterConfig;
     "name", name, Some("\"master-1\""),
         "What this master is called. Unset: the host where others reach it, with the port if that isn't 7400.";
     "listen", listen, None,

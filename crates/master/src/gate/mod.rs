@@ -36,7 +36,7 @@ pub(crate) use layer::GateLayer;
 use table::{Access, Call, Place};
 
 /// The master that another forwards a call for says so, and where the call came from first.
-const FORWARDED: &str = "squall-forwarded-from";
+pub(crate) const FORWARDED: &str = "squall-forwarded-from";
 /// Whose wish a forwarded call is.
 const ON_BEHALF_OF: &str = "squall-on-behalf-of";
 /// How long a call may take whose caller doesn't say.
@@ -254,6 +254,13 @@ mod tests {
             ("5é", None),
         ] {
             assert_eq!(timeout(text), wanted, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_deadline_panics_its_reader(text in "\\PC{0,10}|[0-9]{0,9}[HMSmun]") {
+            let _ = timeout(&text);
         }
     }
 }

@@ -17,7 +17,7 @@ fn me() -> Me {
 fn view(workers: &[(&str, Standing)]) -> View {
     let seen = |standing| Seen { standing, silent: Duration::ZERO, lost: std::collections::BTreeSet::new() };
     let workers: BTreeMap<_, _> = workers.iter().map(|(name, standing)| (worker(name), seen(*standing))).collect();
-    View { workers, broken: Vec::new() }
+    View { workers, ..View::default() }
 }
 
 /// Everything that is said: how bad, about what, under which code.

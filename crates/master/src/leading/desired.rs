@@ -4,25 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use squall_control::{Deployed, Event, Lifecycle, State, Subject, What};
 use squall_proto::v1;
-use squall_types::cluster::{TopologyName, WorkerName};
+use squall_types::cluster::{SlotId, TopologyName, WorkerName};
 
+use super::Reported;
 use crate::services::show;
 
-/// All that a worker has to run, as the state decides.
-pub(crate) fn desired(state: &State, worker: &WorkerName) -> v1::DesiredState {
+/// All that a worker has to run, as the state decides, with what is known of the other slots.
+pub(crate) fn desired(state: &State, reported: &Reported, worker: &WorkerName) -> v1::DesiredState {
     let slots = state.slots_on(worker).filter_map(|(slot, name)| Some((slot.number, state.topology(name)?)));
     v1::DesiredState {
         epoch: state.epoch().get(),
         revision: state.revision().get(),
-        slots: slots.map(|(number, topology)| slot(state, number, topology)).collect(),
+        slots: slots.map(|(number, topology)| slot(state, reported, number, topology)).collect(),
     }
 }
 
-fn slot(state: &State, number: u16, topology: &Deployed) -> v1::DesiredSlot {
+fn slot(state: &State, reported: &Reported, number: u16, topology: &Deployed) -> v1::DesiredSlot {
     let current = topology.current();
-    let workers: BTreeSet<_> = topology.slots().map(|slot| &slot.worker).collect();
-    let address =
-        |worker: &&WorkerName| Some((worker.to_string(), state.worker(worker)?.registration.address.to_string()));
     v1::DesiredSlot {
         number: number.into(),
         topology: topology.name().to_string(),
@@ -31,9 +29,23 @@ fn slot(state: &State, number: u16, topology: &Deployed) -> v1::DesiredSlot {
         package: current.package.map_or_else(String::new, |id| id.to_string()),
         active: topology.lifecycle() == Lifecycle::Active,
         executors: show::executors(topology),
-        workers: workers.iter().filter_map(address).collect(),
+        peers: peers(state, reported, topology),
         description: topology.shape().checked().describe().to_string(),
     }
+}
+
+fn peers(state: &State, reported: &Reported, topology: &Deployed) -> Vec<v1::Peer> {
+    let slots: BTreeSet<_> = topology.slots().collect();
+    let peer = |slot: &SlotId| {
+        let report = reported.of(slot, topology.name());
+        v1::Peer {
+            slot: Some(show::slot(slot)),
+            zone: state.worker(&slot.worker).map_or_else(String::new, |it| it.registration.zone.to_string()),
+            incarnation: report.map_or(0, |report| report.incarnation),
+            address: report.map_or_else(String::new, |report| report.address.clone()),
+        }
+    };
+    slots.into_iter().map(peer).collect()
 }
 
 /// Who was told of which topologies last.
@@ -54,7 +66,7 @@ impl Told {
                     let topology = state.topology(&name);
                     touched.extend(topology.into_iter().flat_map(|it| it.slots().map(|slot| slot.worker.clone())));
                 }
-                // It may listen elsewhere now, which all have to know that send to it.
+                // It may be in another zone now, which all have to know that send to it.
                 (Subject::Worker(name), What::WorkerRegistered { .. }) => {
                     for topology in self.by_worker.get(&name).into_iter().flatten() {
                         touched.extend(self.by_topology.get(topology).into_iter().flatten().cloned());
@@ -68,6 +80,11 @@ impl Told {
             }
         }
         touched
+    }
+
+    /// The workers that were told of a topology.
+    pub(crate) fn of(&self, topology: &TopologyName) -> impl Iterator<Item = &WorkerName> {
+        self.by_topology.get(topology).into_iter().flatten()
     }
 
     /// A worker has been told this.
@@ -117,7 +134,7 @@ mod tests {
     fn told(history: &History) -> Told {
         let mut told = Told::default();
         for name in ["w1", "w2", "w3"] {
-            told.tell(&worker(name), &desired(&history.state, &worker(name)));
+            told.tell(&worker(name), &desired(&history.state, &Reported::default(), &worker(name)));
         }
         told
     }
@@ -131,14 +148,17 @@ mod tests {
     #[test]
     fn a_worker_is_told_its_own_slots_and_where_the_others_of_their_topologies_listen() {
         let history = placed();
-        let all = desired(&history.state, &worker("w2"));
+        let all = desired(&history.state, &Reported::default(), &worker("w2"));
         assert_eq!((all.epoch, all.revision), (1, history.state.revision().get()));
         let slots: Vec<_> = all.slots.iter().map(|it| (it.number, it.topology.as_str(), it.active)).collect();
         assert_eq!(slots, [(0, "one", true), (3, "two", true)]);
-        let addresses = |at: usize| all.slots[at].workers.values().cloned().collect::<std::collections::BTreeSet<_>>();
-        assert_eq!(addresses(0).into_iter().collect::<Vec<_>>(), ["w1:7500", "w2:7500"]);
-        assert_eq!(addresses(1).into_iter().collect::<Vec<_>>(), ["w2:7500"]);
-        assert!(desired(&history.state, &worker("w3")).slots.is_empty());
+        let peers = |at: usize| {
+            let slots = all.slots[at].peers.iter().filter_map(|peer| peer.slot.as_ref());
+            slots.map(|slot| (slot.worker.clone(), slot.number)).collect::<Vec<_>>()
+        };
+        assert_eq!(peers(0), [("w1".to_owned(), 0), ("w2".to_owned(), 0)]);
+        assert_eq!(peers(1), [("w2".to_owned(), 3)]);
+        assert!(desired(&history.state, &Reported::default(), &worker("w3")).slots.is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod chores;
 mod desired;
 mod planner;
 mod recorder;
+mod reported;
 mod roll_call;
 mod wards;
 mod watch;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use squall_control::plan::Standing;
+use squall_control::plan::{Standing, Stuck};
 use squall_proto::v1;
 use squall_types::cluster::{WorkerIncarnation, WorkerName};
 use squall_types::codes;
@@ -25,6 +26,7 @@ use crate::fault::{Answer, Fault};
 
 pub(crate) use chores::run as chores;
 pub(crate) use planner::input as planner_input;
+pub(crate) use reported::Reported;
 pub(crate) use roll_call::run as roll_call;
 pub(crate) use watch::{Settings, Watch};
 
@@ -58,7 +60,7 @@ pub(crate) struct Witnessed {
 /// What workers' streams say, and what callers ask.
 pub(crate) enum Said {
     Attached(Attached, oneshot::Sender<Link>),
-    Beat { link: Link, reports: Vec<v1::SlotReport>, witnessed: Vec<Witnessed> },
+    Beat { link: Link, reports: Vec<v1::SlotReport>, concerns: Vec<v1::Concern>, witnessed: Vec<Witnessed> },
     Probed { id: u64, answered: bool },
     Goodbye(Link),
     Closed(Link),
@@ -79,8 +81,14 @@ pub(crate) struct Seen {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct View {
     pub workers: BTreeMap<WorkerName, Seen>,
+    /// What slots said of themselves last.
+    pub reported: Reported,
+    /// What workers said last that isn't as it should be.
+    pub concerns: BTreeMap<WorkerName, Vec<v1::Concern>>,
     /// Rules that the last plan broke.
     pub broken: Vec<String>,
+    /// Executors that should leave a worker which is being drained, and can't.
+    pub stuck: Vec<Stuck>,
 }
 
 impl View {
@@ -98,6 +106,8 @@ pub(crate) struct Leading {
     wanted: channel::Sender<u64>,
     over: CancellationToken,
     heartbeat: Duration,
+    #[cfg(feature = "simulation")]
+    seen: channel::Receiver<Arc<BTreeMap<WorkerName, Seen>>>,
 }
 
 impl Leading {
@@ -135,6 +145,12 @@ impl Leading {
         self.over.cancelled().await;
     }
 
+    /// How workers were when that last changed.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn seen(&self) -> Arc<BTreeMap<WorkerName, Seen>> {
+        self.seen.borrow().clone()
+    }
+
     pub(crate) fn heartbeat_millis(&self) -> u64 {
         u64::try_from(self.heartbeat.as_millis()).unwrap_or(u64::MAX)
     }
@@ -162,7 +178,15 @@ impl Term {
         let (wanted, wants) = channel::channel(0);
         let (standings, seen) = channel::channel(Arc::new(BTreeMap::new()));
         let (records, recorded) = mpsc::channel(INBOX);
-        let leading = Leading { inbox, planned: planned.clone(), wanted, over, heartbeat: settings.heartbeat };
+        let leading = Leading {
+            inbox,
+            planned: planned.clone(),
+            wanted,
+            over,
+            heartbeat: settings.heartbeat,
+            #[cfg(feature = "simulation")]
+            seen: seen.clone(),
+        };
         Self {
             leading: Arc::new(leading),
             watch: Watch::new(core.clone(), settings, said, standings, planned, records),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use squall_control::check::check;
-use squall_control::plan::{self, Input, Plan, Standing};
+use squall_control::plan::{self, Input, Plan, Standing, Stuck};
 use squall_control::{Admin, Assign, Assignment, Command, Deployed, State, What};
 use squall_types::cluster::{Revision, TopologyName, UnixMillis, WorkerName};
 use squall_types::codes;
@@ -24,6 +24,8 @@ pub(crate) struct Done {
     pub asked: u64,
     /// Rules that the last plan broke.
     pub broken: Vec<String>,
+    /// Executors that should leave a worker which is being drained, and can't.
+    pub stuck: Vec<Stuck>,
 }
 
 /// How long after a plan that wasn't decided the next is made.
@@ -96,7 +98,11 @@ impl Planner {
         for rule in &broken {
             tracing::error!(code = %codes::PLAN_BREAKS_RULES, "a plan breaks a rule and is not carried out: {rule}");
         }
-        self.done.send_if_modified(|done| std::mem::replace(&mut done.broken, broken.clone()) != broken);
+        self.done.send_if_modified(|done| {
+            let same = done.broken == broken && done.stuck == plan.stuck;
+            (done.broken, done.stuck) = (broken, plan.stuck.clone());
+            !same
+        });
         let became = |kind| self.core.metrics.plans.get_or_create(&Kind { kind }).inc();
         if plan.is_empty() || is_broken {
             became(if is_broken { "refused" } else { "unchanged" });

@@ -9,6 +9,7 @@ use squall_proto::v1;
 use squall_types::cluster::{WorkerIncarnation, WorkerName};
 use tokio::time::Instant;
 
+use super::Reported;
 use super::watch::TICK;
 use super::{Seen, Settings, Witnessed};
 use crate::core::Core;
@@ -28,13 +29,12 @@ pub(super) struct Wards {
     detector: Detector,
     began: Instant,
     incarnations: BTreeMap<WorkerName, WorkerIncarnation>,
-    /// Where slots answer, by worker.
-    slots: BTreeMap<WorkerName, BTreeMap<u16, String>>,
     connected: BTreeSet<WorkerName>,
     /// What the detector wants done, and hasn't been seen to yet.
     effects: Vec<Effect>,
     probes: Vec<Probe>,
     commands: Vec<Command>,
+    forgotten: Vec<WorkerName>,
     changed: bool,
 }
 
@@ -47,11 +47,11 @@ impl Wards {
             detector: Detector::new(settings, Duration::ZERO, known),
             began: Instant::now(),
             incarnations: BTreeMap::new(),
-            slots: BTreeMap::new(),
             connected: BTreeSet::new(),
             effects: Vec::new(),
             probes: Vec::new(),
             commands: Vec::new(),
+            forgotten: Vec::new(),
             changed: true,
         }
     }
@@ -76,10 +76,7 @@ impl Wards {
 
     pub(super) fn beat(&mut self, now: Instant, worker: &WorkerName, reports: &[v1::SlotReport]) {
         let answering = reports.iter().filter(|report| !report.address.is_empty());
-        let slots: BTreeMap<u16, String> =
-            answering.filter_map(|report| Some((u16::try_from(report.number).ok()?, report.address.clone()))).collect();
-        let numbers = slots.keys().copied().collect();
-        self.slots.insert(worker.clone(), slots);
+        let numbers = answering.filter_map(|report| u16::try_from(report.number).ok()).collect();
         let incarnation = self.incarnations.get(worker).copied().unwrap_or_default();
         self.tell(now, Event::Heard { worker: worker.clone(), incarnation, slots: numbers });
     }
@@ -126,14 +123,14 @@ impl Wards {
             self.tell(now, Event::Registered(worker, known));
         }
         for worker in forgotten {
-            self.slots.remove(&worker);
             self.incarnations.remove(&worker);
+            self.forgotten.push(worker.clone());
             self.tell(now, Event::Forgotten(worker));
         }
     }
 
     /// Sees to what the detector wants done.
-    pub(super) fn carry_out(&mut self, core: &Core) {
+    pub(super) fn carry_out(&mut self, core: &Core, reported: &Reported) {
         for effect in std::mem::take(&mut self.effects) {
             match effect {
                 Effect::Changed(_) => {}
@@ -142,9 +139,7 @@ impl Wards {
                         detector::Target::Daemon => {
                             core.read().worker(&worker).map(|it| it.registration.address.to_string())
                         }
-                        detector::Target::Slot(number) => {
-                            self.slots.get(&worker).and_then(|slots| slots.get(&number)).cloned()
-                        }
+                        detector::Target::Slot(number) => reported.address(&worker, number).map(str::to_owned),
                     };
                     let address = address.filter(|address| !address.is_empty());
                     self.probes.extend(address.map(|address| Probe { id: id.0, by, address, within }));
@@ -158,6 +153,11 @@ impl Wards {
                 }
             }
         }
+    }
+
+    /// Workers that are none any more.
+    pub(super) fn take_forgotten(&mut self) -> Vec<WorkerName> {
+        std::mem::take(&mut self.forgotten)
     }
 
     pub(super) fn take_probes(&mut self) -> Vec<Probe> {

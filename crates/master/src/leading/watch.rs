@@ -8,20 +8,16 @@ use squall_control::Command;
 use squall_control::detector::Prober;
 use squall_proto::v1;
 use squall_proto::v1::master_message::Kind;
-use squall_types::cluster::{Revision, WorkerName};
+use squall_types::cluster::{Revision, TopologyName, WorkerName};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_client::HealthClient;
-
 use super::desired::{Told, desired};
 use super::planner::{self, Done};
 use super::wards::{Probe, Wards};
-use super::{Attached, Link, Said, Seen, View};
+use super::{Attached, Link, Reported, Said, Seen, View};
 use crate::core::Core;
-use crate::peers::Peers;
 use crate::services::link::message;
 
 /// How workers are watched over.
@@ -59,6 +55,10 @@ pub(crate) struct Watch {
     streams: BTreeMap<WorkerName, Stream>,
     streams_ever: u64,
     told: Told,
+    reported: Reported,
+    concerns: BTreeMap<WorkerName, Vec<v1::Concern>>,
+    /// Topologies whose slots are to be found elsewhere now, which their workers haven't been told yet.
+    moved: BTreeSet<TopologyName>,
     /// The first event that workers haven't been told of.
     untold_from: Revision,
 }
@@ -85,6 +85,9 @@ impl Watch {
             streams: BTreeMap::new(),
             streams_ever: 0,
             told: Told::default(),
+            reported: Reported::default(),
+            concerns: BTreeMap::new(),
+            moved: BTreeSet::new(),
             untold_from,
         }
     }
@@ -119,6 +122,7 @@ impl Watch {
                     batch.drain(..).for_each(|said| self.take(now, said));
                 }
             }
+            self.tell_moved();
             self.record();
             if self.wards.take_changed() {
                 self.publish();
@@ -133,7 +137,9 @@ impl Watch {
                 // Who asked may be gone; then its stream is closed, which the next tick sees.
                 let _ = answer.send(link);
             }
-            Said::Beat { link, reports, witnessed } if self.is_current(&link) => {
+            Said::Beat { link, reports, concerns, witnessed } if self.is_current(&link) => {
+                self.concerns.insert(link.worker.clone(), concerns);
+                self.moved.extend(self.reported.take(&link.worker, &reports));
                 self.wards.beat(now, &link.worker, &reports);
                 self.wards.witnessed(now, &link.worker, witnessed);
             }
@@ -152,6 +158,7 @@ impl Watch {
         let Attached { worker, incarnation, reports, witnessed, down } = attached;
         let stream = Stream { number: self.streams_ever, down, untold: true };
         self.streams.insert(worker.clone(), stream);
+        self.moved.extend(self.reported.take(&worker, &reports));
         self.wards.attached(now, &worker, incarnation, &reports);
         self.wards.witnessed(now, &worker, witnessed);
         self.tell(&worker);
@@ -165,6 +172,7 @@ impl Watch {
     fn close(&mut self, now: Instant, worker: &WorkerName) {
         self.streams.remove(worker);
         self.told.forget(worker);
+        self.concerns.remove(worker);
         self.wards.closed(now, worker);
     }
 
@@ -174,7 +182,8 @@ impl Watch {
             self.streams.iter().filter(|(_, it)| it.down.is_closed()).map(|(name, _)| name.clone()).collect();
         gone.iter().for_each(|worker| self.close(now, worker));
         self.wards.tick(now, &self.core);
-        self.wards.carry_out(&self.core);
+        self.wards.take_forgotten().iter().for_each(|worker| self.reported.forget(worker));
+        self.wards.carry_out(&self.core, &self.reported);
         self.wards.take_probes().into_iter().for_each(|probe| self.probe(probe));
         let late: Vec<_> = self.streams.iter().filter(|(_, it)| it.untold).map(|(name, _)| name.clone()).collect();
         late.iter().for_each(|worker| self.tell(worker));
@@ -185,8 +194,8 @@ impl Watch {
         let Probe { id, by, address, within } = probe;
         match by {
             Prober::Leader => {
-                let peers = self.core.peers.clone();
-                self.probing.spawn(async move { (id, answers(&peers, &address, within).await) });
+                let prober = self.core.prober.clone();
+                self.probing.spawn(async move { (id, prober.answers(&address, within).await) });
             }
             Prober::Worker(worker) => {
                 let timeout_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
@@ -212,16 +221,23 @@ impl Watch {
         touched.iter().for_each(|worker| self.tell(worker));
     }
 
+    /// Tells those workers whose slots send to others that are elsewhere now.
+    fn tell_moved(&mut self) {
+        let moved = std::mem::take(&mut self.moved);
+        let workers: BTreeSet<_> = moved.iter().flat_map(|topology| self.told.of(topology)).cloned().collect();
+        workers.iter().for_each(|worker| self.tell(worker));
+    }
+
     fn tell(&mut self, worker: &WorkerName) {
         let Some(stream) = self.streams.get_mut(worker) else { return };
-        let desired = desired(&self.core.read(), worker);
+        let desired = desired(&self.core.read(), &self.reported, worker);
         self.told.tell(worker, &desired);
         stream.untold = stream.down.try_send(message(Kind::Desired(desired))).is_err();
     }
 
     /// Has put on record what became of workers. What there is no room for is left out: it is for people to read, and decides nothing.
     fn record(&mut self) {
-        self.wards.carry_out(&self.core);
+        self.wards.carry_out(&self.core, &self.reported);
         for command in self.wards.commands() {
             if self.records.try_send(command).is_err() {
                 tracing::warn!("too much becomes of workers at once to put all on record");
@@ -243,17 +259,8 @@ impl Watch {
                 seen.standing = planner::standing(worker, Some(seen), now);
             }
         }
-        View { workers, broken: self.planned.borrow().broken.clone() }
-    }
-}
-
-/// Whether a program answers there, whatever it answers: a kernel alone speaks no HTTP/2.
-async fn answers(peers: &Peers, address: &str, patience: Duration) -> bool {
-    let mut client = HealthClient::new(peers.channel(address));
-    let asked = client.check(HealthCheckRequest::default());
-    match tokio::time::timeout(patience, asked).await {
-        Ok(Ok(_)) => true,
-        Ok(Err(refused)) => !matches!(refused.code(), tonic::Code::Unavailable | tonic::Code::Unknown),
-        Err(_) => false,
+        let (reported, concerns) = (self.reported.clone(), self.concerns.clone());
+        let Done { broken, stuck, .. } = self.planned.borrow().clone();
+        View { workers, reported, concerns, broken, stuck }
     }
 }

@@ -18,7 +18,7 @@ use tonic_health::server::HealthReporter;
 
 use super::gauges;
 use super::store::Store;
-use crate::blobs::{BlobError, BlobStore, FileDisk};
+use crate::blobs::{BlobError, BlobStore};
 use crate::bootstrap::{self, Formation, Found, Myself, Offer, Search, Seed};
 use crate::config::MasterConfig;
 use crate::core::{Core, Leader, Me};
@@ -31,11 +31,11 @@ use crate::machine::{Machine, empty};
 use crate::metrics::Metrics;
 use crate::own_time::OwnTime;
 use crate::packages::{self, BlobsService, FetchService};
-use crate::peers::Peers;
 use crate::reign::Reign;
 use crate::services::cluster::ClusterService;
 use crate::services::link::LinkService;
 use crate::services::topologies::TopologiesService;
+use squall_daemon::{Peers, Prober};
 
 /// All that a life begins with.
 pub(super) struct Life {
@@ -43,6 +43,7 @@ pub(super) struct Life {
     pub store: Store,
     pub env: Env,
     pub peers: Peers,
+    pub prober: Prober,
     pub blobs: BlobStore,
     pub metrics: Metrics,
     pub supported: Supported,
@@ -57,10 +58,10 @@ pub(super) struct Life {
 }
 
 /// The packages on this master's disk.
-pub(crate) async fn blobs(config: &MasterConfig) -> Result<BlobStore, NodeError> {
-    let disk =
-        FileDisk::open(&config.blobs_dir()).map_err(|error| NodeError::Packages(Arc::new(BlobError::Disk(error))))?;
-    BlobStore::open(Arc::new(disk), config.limits.package).await.map_err(|error| NodeError::Packages(Arc::new(error)))
+pub(crate) async fn blobs(config: &MasterConfig, env: &Env) -> Result<BlobStore, NodeError> {
+    let failed = |error| NodeError::Packages(Arc::new(error));
+    let disk = env.disks.packages(&config.blobs_dir()).map_err(|error| failed(BlobError::Disk(error)))?;
+    BlobStore::open(disk, config.limits.package).await.map_err(failed)
 }
 
 impl Life {
@@ -72,6 +73,8 @@ impl Life {
         };
         let Come { cluster, state, sown } = come;
         let (machine, shared) = Machine::new(state, self.supported);
+        #[cfg(feature = "simulation")]
+        let machine = machine.with_planted(&self.env);
         let Running { handle, service, ended } = self.store.start(&self.me, &self.env, self.peers.apart(), machine)?;
         let (leader, leads) = watch::channel(Leader::Nobody);
         let (leading, is_leading) = watch::channel(None);
@@ -84,6 +87,7 @@ impl Life {
             leader: leads,
             leading: is_leading,
             peers: self.peers.clone(),
+            prober: self.prober.clone(),
             blobs: self.blobs.clone(),
             metrics: self.metrics.clone(),
             time: OwnTime::default(),
@@ -143,10 +147,10 @@ impl Life {
     async fn search(&mut self) -> Found {
         let (_, none) = mpsc::channel(1);
         let offers = std::mem::replace(&mut self.offered, none);
-        let Myself { id, name, address, listed } = (*self.me).clone();
+        let Myself { id, address, listed, .. } = (*self.me).clone();
         let search = Search {
             me: &self.me,
-            formation: Formation::new(id, name, address, listed),
+            formation: Formation::new(id, address, listed),
             peers: &self.peers,
             offers,
             readiness: &self.readiness,

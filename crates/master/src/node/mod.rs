@@ -2,6 +2,8 @@
 
 mod gauges;
 mod life;
+#[cfg(feature = "simulation")]
+mod look;
 mod monitoring;
 mod run;
 mod serve;
@@ -19,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bootstrap::matters::Matters;
 use crate::bootstrap::{FormationService, Myself};
-use crate::certs::{Client, Server};
+use crate::certs::{Client, Material, Server, TimeProvider};
 use crate::config::MasterConfig;
 use crate::core::{Core, Leader};
 use crate::env::Env;
@@ -28,10 +30,10 @@ use crate::gate::{Gate, Limits, Security};
 use crate::http::Readiness;
 use crate::leading::Settings;
 use crate::metrics::Metrics;
-use crate::peers::Peers;
 use life::Life;
 pub(crate) use life::blobs as packages_of;
 pub use run::run;
+use squall_daemon::{Peers, Prober};
 
 /// How long a master may take to hand over and end.
 const FAREWELL: Duration = Duration::from_millis(1_500);
@@ -52,13 +54,14 @@ pub struct Node {
 pub struct Secured {
     server: Server,
     client: Client,
+    probes: Client,
     tls: bool,
 }
 
 impl Secured {
     /// Not at all.
     pub const fn plain() -> Self {
-        Self { server: Server::plain(), client: Client::plain(), tls: false }
+        Self { server: Server::plain(), client: Client::plain(), probes: Client::plain(), tls: false }
     }
 
     /// How others are called.
@@ -67,8 +70,13 @@ impl Secured {
     }
 
     /// By certificates.
-    pub const fn tls(server: Server, client: Client) -> Self {
-        Self { server, client, tls: true }
+    pub fn tls(material: &Material, time: &Arc<dyn TimeProvider>) -> Self {
+        Self {
+            server: Server::with_certificate(material, time.clone()),
+            client: Client::with_certificate(material, time.clone()),
+            probes: Client::for_probes(material, time.clone()),
+            tls: true,
+        }
     }
 }
 
@@ -81,7 +89,7 @@ impl Node {
         let listening = env.network.bind(config.listen).await;
         let (address, incoming) =
             listening.map_err(|source| NodeError::Listen { address: config.listen, source: Arc::new(source) })?;
-        let blobs = life::blobs(&config).await?;
+        let blobs = life::blobs(&config, &env).await?;
         let name = config.called(address);
         let store = store::Store::open(&config, &name, &env)?;
         let me = Arc::new(myself(&config, address, &name, store.id()));
@@ -119,6 +127,7 @@ impl Node {
             me,
             store,
             peers: Peers::new(env.network.clone(), secured.client),
+            prober: Prober::new(&env.network, secured.probes),
             env,
             blobs,
             metrics,
@@ -192,8 +201,10 @@ impl Node {
     pub async fn shutdown(self) -> Result<(), NodeError> {
         if let Some(core) = self.formed.get() {
             let handed_over = core.log.clone().shutdown();
-            if tokio::time::timeout(FAREWELL, handed_over).await.is_err() {
-                tracing::warn!("the log did not stop in time");
+            match tokio::time::timeout(FAREWELL, handed_over).await {
+                Ok(Some(next)) => tracing::info!("this master has handed leadership over to {}", called(core, next)),
+                Ok(None) => {}
+                Err(_) => tracing::warn!("the log did not stop in time"),
             }
         }
         self.stop.cancel();
@@ -212,6 +223,10 @@ impl Node {
     pub async fn ended(self) -> Result<(), NodeError> {
         self.supervisor.await.unwrap_or_else(|error| Err(NodeError::part("the supervisor", Err(error))))
     }
+}
+
+fn called(core: &Core, master: RaftId) -> String {
+    core.read().members().get(&master).map_or_else(|| master.to_string(), |it| it.seat.name.to_string())
 }
 
 fn myself(config: &MasterConfig, address: SocketAddr, name: &MasterName, id: RaftId) -> Myself {

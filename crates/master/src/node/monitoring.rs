@@ -12,7 +12,7 @@ use crate::certs::{Peer, Server};
 use crate::core::Core;
 use crate::error::NodeError;
 use crate::http::{self, Monitoring, Readiness};
-use crate::metrics::Metrics;
+use crate::metrics::{Kind, Metrics};
 use crate::tokens::{Caller, Denied};
 
 /// What is to be monitored.
@@ -40,9 +40,22 @@ impl Monitored {
         let listener = http::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().unwrap_or(address);
         let Self { server, metrics, readiness, formed, tokens } = self;
-        let guard =
-            Arc::new(move |authorization: Option<&str>, peer: &Peer| allow(formed.get(), authorization, peer, tokens));
-        Ok(Some(Bound { listener, address, server, monitoring: Monitoring { metrics, readiness, guard } }))
+        let guard = Arc::new(move |authorization: Option<&str>, peer: &Peer| {
+            allow(formed.get(), authorization, peer, tokens).map_err(|denied| http::Denied {
+                unknown: denied.is_unknown_caller(),
+                text: format!("{}: {denied}\n{}\n", denied.code(), denied.next_step()),
+            })
+        });
+        let refused = metrics.refused.get_or_create(&Kind { kind: "monitoring" }).clone();
+        let monitoring = Monitoring {
+            metrics: Arc::new(move || metrics.text()),
+            refused: Arc::new(move || {
+                refused.inc();
+            }),
+            readiness,
+            guard,
+        };
+        Ok(Some(Bound { listener, address, server, monitoring }))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Node, Secured};
-use crate::certs::{Client, DefaultTimeProvider, Material, Server};
+use crate::certs::{DefaultTimeProvider, Material, TimeProvider};
 use crate::config::MasterConfig;
 use crate::env::Env;
 use crate::error::NodeError;
@@ -17,9 +17,8 @@ impl Secured {
         let Some(files) = config.tls_files() else { return Ok(Self::plain()) };
         let material = Material::read(&files, env.clock.now(), "master");
         let material = material.map_err(|error| NodeError::Certificate(Arc::new(error)))?;
-        let server = Server::with_certificate(&material, Arc::new(DefaultTimeProvider));
-        let client = Client::with_certificate(&material, Arc::new(DefaultTimeProvider));
-        Ok(Self::tls(server, client))
+        let time: Arc<dyn TimeProvider> = Arc::new(DefaultTimeProvider);
+        Ok(Self::tls(&material, &time))
     }
 }
 

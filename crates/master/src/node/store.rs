@@ -13,12 +13,7 @@ use crate::config::MasterConfig;
 use crate::env::Env;
 use crate::error::NodeError;
 use crate::machine::Machine;
-use crate::peers::Peers;
-
-/// A snapshot is taken after so many commands.
-const SNAPSHOT_EVERY: u64 = 10_000;
-/// So many commands are kept for a master that is a little behind.
-const TAIL: u64 = 5_000;
+use squall_daemon::Peers;
 
 /// A master's log.
 pub(super) struct Store {
@@ -35,6 +30,8 @@ impl Store {
             return Ok(Self { disk, contents, identity });
         }
         let id = RaftId::new(env.random.number() | 1).expect("an odd number isn't 0");
+        #[cfg(feature = "simulation")]
+        let id = crate::planted::used_id(env, name).unwrap_or(id);
         let identity = Identity { name: name.clone(), id, cluster: None };
         let mut store = Self { disk, contents, identity: identity.clone() };
         store.write(Batch { identity: Some(identity), ..Batch::default() })?;
@@ -82,10 +79,14 @@ impl Store {
             contents: self.contents,
             writer: env.disks.writer(self.disk),
             address: me.address.clone(),
-            dial: Arc::new(peers),
+            dial: Arc::new(Dialled(peers)),
             seed: env.random.number(),
-            snapshot_every: SNAPSHOT_EVERY,
-            tail: TAIL,
+            keeping: env.keeping,
+            #[cfg(feature = "simulation")]
+            planted: env.planted.and_then(|bug| match bug {
+                crate::planted::Planted::Log(bug) => Some(bug),
+                _ => None,
+            }),
         };
         squall_raft::start(settings, machine).map_err(|reason| NodeError::Log(Arc::new(reason)))
     }
@@ -95,8 +96,11 @@ fn failed(error: StorageError) -> NodeError {
     NodeError::Log(Arc::new(StopReason::Storage(error)))
 }
 
-impl Dial for Peers {
+/// The channels to other masters, as Raft's host asks for them.
+struct Dialled(Peers);
+
+impl Dial for Dialled {
     fn channel(&self, address: &str) -> Channel {
-        Self::channel(self, address)
+        self.0.channel(address)
     }
 }

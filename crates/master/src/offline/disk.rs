@@ -86,7 +86,7 @@ pub(super) struct Packages {
 
 /// Looks for the cluster's packages on the disk. Their bytes are hashed when they are read.
 pub(super) async fn packages(offline: &Offline<'_>, state: &State) -> Result<Packages, OfflineError> {
-    let store = packages_of(offline.config).await?;
+    let store = packages_of(offline.config, offline.env).await?;
     let mut packages = Packages { here: BTreeSet::new(), missing: Vec::new() };
     for (id, blob) in state.blobs() {
         if store.size(*id) == Some(blob.size) {

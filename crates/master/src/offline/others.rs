@@ -10,7 +10,7 @@ use squall_types::cluster::{ClusterId, MasterName, RaftId};
 
 use super::{Offline, OfflineError};
 use crate::config::HostPort;
-use crate::peers::Peers;
+use squall_daemon::Peers;
 
 /// How long one may take to say who it is.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -57,7 +57,7 @@ pub(super) fn of(state: &State, me: &str, listed: &[HostPort]) -> Vec<String> {
 /// Asks them all at once.
 pub(super) async fn ask(offline: &Offline<'_>, addresses: Vec<String>) -> Vec<Answer> {
     let peers = Peers::new(offline.env.network.clone(), offline.secured.client());
-    let request = IdentifyRequest { address: offline.address(), raft_id: 0, name: offline.name().as_str().to_owned() };
+    let request = IdentifyRequest { address: offline.address(), raft_id: 0 };
     let asked = addresses.into_iter().map(|address| {
         let (mut client, request) = (FormationClient::new(peers.channel(&address)), request.clone());
         async move {

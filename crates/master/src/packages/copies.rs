@@ -15,8 +15,10 @@ use squall_types::cluster::{BlobId, RaftId};
 use squall_types::codes;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use crate::blobs::BlobError;
 use crate::core::{Core, Wish};
 use crate::fault::{Answer, Fault};
+use crate::gate::FORWARDED;
 
 /// How long the others may take to fetch what was uploaded.
 const SPREAD: Duration = Duration::from_secs(60);
@@ -25,6 +27,15 @@ const CHASE: Duration = Duration::from_millis(500);
 /// How often a master looks for packages on its disk that nothing needs, and how long it keeps such.
 const SWEEP: Duration = Duration::from_secs(60);
 const KEPT: Duration = Duration::from_secs(3_600);
+
+/// How long a package is that the cluster has. It is kept for longer then: who brings it again is about to refer to it. One that is on no
+/// master's disk any more has to be brought.
+pub(super) async fn known(core: &Arc<Core>, id: BlobId) -> Answer<Option<u64>> {
+    let size = core.read().blobs().get(&id).filter(|blob| !blob.held_by.is_empty()).map(|blob| blob.size);
+    let Some(size) = size else { return Ok(None) };
+    let command = Command::StoreBlob { id, size, held_by: BTreeSet::new() };
+    core.decide(core.own(), command).await.map(|_| Some(size))
+}
 
 /// Brings a package that is here onto a majority's disks, and into the index.
 pub(super) async fn spread(core: &Arc<Core>, by: Wish, id: BlobId, size: u64) -> Answer<()> {
@@ -82,10 +93,7 @@ pub(super) async fn fetch(core: &Core, id: BlobId, size: u64, from: &str) -> Ans
     }
     let offset = core.blobs.received(id);
     let request = v1::GetBlobRequest { id: id.to_string(), offset };
-    let broken = |status: tonic::Status| {
-        let cause = format!("package {} can't be fetched from {from}: {}", id.short(), status.message());
-        Fault::new(tonic::Code::Unavailable, codes::BLOB_MISSING, cause, "see that master's log and its disk")
-    };
+    let broken = |status: tonic::Status| broken(id, from, &status);
     let mut chunks = BlobsClient::new(core.peers.channel(from)).get(request).await.map_err(broken)?.into_inner();
     let mut upload = core.blobs.upload(id, size, offset).await?;
     while let Some(chunk) = chunks.message().await.map_err(broken)? {
@@ -93,6 +101,32 @@ pub(super) async fn fetch(core: &Core, id: BlobId, size: u64, from: &str) -> Ans
     }
     upload.finish().await?;
     Ok(())
+}
+
+fn broken(id: BlobId, from: &str, status: &tonic::Status) -> Fault {
+    let cause = format!("package {} can't be fetched from {from}: {}", id.short(), status.message());
+    Fault::new(tonic::Code::Unavailable, codes::BLOB_MISSING, cause, "see that master's log and its disk")
+}
+
+/// A package that is on other masters' disks and not on this one's yet, straight from one of them.
+pub(super) async fn elsewhere(core: &Core, id: BlobId, offset: u64) -> Answer<tonic::Streaming<v1::BlobChunk>> {
+    core.barrier().await?;
+    let holders: Vec<_> = {
+        let state = core.read();
+        let holders = state.blobs().get(&id).into_iter().flat_map(|blob| blob.held_by.clone());
+        holders.filter(|holder| *holder != core.me.id).collect()
+    };
+    let mut failed = Fault::from(BlobError::Missing(id));
+    for from in holders.into_iter().filter_map(|holder| core.address_of(holder)) {
+        let mut request = tonic::Request::new(v1::GetBlobRequest { id: id.to_string(), offset });
+        // One that has lost it doesn't ask on.
+        request.metadata_mut().insert(FORWARDED, tonic::metadata::MetadataValue::from_static("another master"));
+        match BlobsClient::new(core.peers.channel(&from)).get(request).await {
+            Ok(chunks) => return Ok(chunks.into_inner()),
+            Err(status) => failed = broken(id, &from, &status),
+        }
+    }
+    Err(failed)
 }
 
 /// A copy that is missing: who lacks it, and who has it.

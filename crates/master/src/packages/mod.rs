@@ -60,12 +60,13 @@ impl From<BlobError> for Fault {
             BlobError::TooLarge { .. } | BlobError::Length { .. } | BlobError::Mismatch { .. } => {
                 tonic::Code::InvalidArgument
             }
-            BlobError::Offset { .. } | BlobError::Busy(_) => tonic::Code::FailedPrecondition,
+            BlobError::Offset { .. } => tonic::Code::FailedPrecondition,
+            BlobError::Busy(_) => tonic::Code::Aborted,
             BlobError::NoRoom(..) => tonic::Code::ResourceExhausted,
             BlobError::Missing(_) => tonic::Code::NotFound,
             BlobError::Damaged(_) | BlobError::Disk(_) => tonic::Code::Internal,
         };
         let cause = crate::error::chain(&error);
-        Self::new(grpc, error.code(), cause, error.next_step())
+        Self::new(grpc, error.code(), cause, error.next_step()).with_retry(error.retry())
     }
 }

@@ -10,9 +10,10 @@ use squall_types::cluster::{BlobId, RaftId};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Parts, Upload, copies, put};
-use crate::blobs::Download;
+use crate::blobs::{BlobError, Download};
 use crate::core::Core;
 use crate::fault::Fault;
+use crate::gate::FORWARDED;
 use crate::services::read;
 
 /// Answers what operators and workers ask about packages.
@@ -34,6 +35,13 @@ impl Blobs for BlobsService {
         let mut parts = Parts::new(request.into_inner());
         let header = parts.header().await?;
         let id: BlobId = read::parsed("header.id", &header.id)?;
+        if let Some(size) = copies::known(&self.0, id).await? {
+            return Ok(Response::new(v1::PutBlobResponse { id: id.to_string(), size, received: size }));
+        }
+        // Asked first: only then what was received is what there is.
+        if self.0.blobs.is_busy(id) {
+            return Err(Fault::from(BlobError::Busy(id)).into());
+        }
         let received = self.0.blobs.received(id);
         if header.offset != 0 && header.offset != received {
             return Ok(Response::new(v1::PutBlobResponse { id: id.to_string(), size: header.size, received }));
@@ -45,22 +53,38 @@ impl Blobs for BlobsService {
     }
 
     async fn get(&self, request: Request<v1::GetBlobRequest>) -> Result<Response<Chunks>, Status> {
+        let forwarded = request.metadata().contains_key(FORWARDED);
         let request = request.into_inner();
         let id: BlobId = read::parsed("id", &request.id)?;
-        let download = self.0.blobs.get(id, request.offset).await.map_err(Fault::from)?;
-        Ok(Response::new(chunks(download)))
+        if self.0.blobs.size(id).is_none() {
+            // This master may be behind.
+            self.0.barrier().await?;
+            if !self.0.read().blobs().contains_key(&id) {
+                return Err(Fault::from(squall_control::Refusal::UnknownBlob(id)).into());
+            }
+        }
+        match self.0.blobs.get(id, request.offset).await {
+            Err(BlobError::Missing(_)) if !forwarded => {
+                Ok(Response::new(Box::pin(copies::elsewhere(&self.0, id, request.offset).await?)))
+            }
+            download => Ok(Response::new(chunks(download.map_err(Fault::from)?))),
+        }
     }
 
     async fn list(&self, _: Request<v1::ListBlobsRequest>) -> Result<Response<v1::ListBlobsResponse>, Status> {
         self.0.barrier().await?;
         let state = self.0.read();
         let master = |id: &RaftId| state.members().get(id).map(|member| member.seat.name.to_string());
-        let blob = |(id, blob): (&BlobId, &squall_control::Blob)| v1::Blob {
-            id: id.to_string(),
-            size: blob.size,
-            used_by: blob.used_by.iter().map(|(name, version)| format!("{name}@{version}")).collect(),
-            masters: blob.held_by.iter().filter_map(master).collect(),
-            stored_at_ms: blob.stored_at.get(),
+        let blob = |(id, blob): (&BlobId, &squall_control::Blob)| {
+            let mut masters: Vec<_> = blob.held_by.iter().filter_map(master).collect();
+            masters.sort();
+            v1::Blob {
+                id: id.to_string(),
+                size: blob.size,
+                used_by: blob.used_by.iter().map(|(name, version)| format!("{name}@{version}")).collect(),
+                masters,
+                stored_at_ms: blob.stored_at.get(),
+            }
         };
         Ok(Response::new(v1::ListBlobsResponse { blobs: state.blobs().iter().map(blob).collect() }))
     }

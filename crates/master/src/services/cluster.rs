@@ -157,7 +157,8 @@ impl Cluster for ClusterService {
         let stale = read::passage(&request)?.stale;
         let request = request.into_inner();
         let topology = read::parsed("topology", &request.topology)?;
-        Ok(Response::new(self.known(stale, |known| why::why(known, &topology, &request.executor)).await??))
+        let now = self.0.env.clock.now();
+        Ok(Response::new(self.known(stale, |known| why::why(known, &topology, &request.executor, now)).await??))
     }
 
     async fn backup(&self, request: Request<v1::BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {

@@ -86,12 +86,16 @@ fn response(revision: u64, state: &State, plan: &plan::Plan) -> v1::PlanResponse
             ..show::executor(topology, *id)
         }));
     }
-    let concern = |stuck: &plan::Stuck| v1::Concern {
-        health: v1::Health::Amber.into(),
-        subject: format!("worker {}", stuck.slot.worker),
-        code: codes::UNPLACED.to_string(),
-        cause: format!("executor {} of {} stays there: no other place is to be had", stuck.executor, stuck.topology),
-        next_step: stuck.why.to_string(),
+    let concern = |stuck: &plan::Stuck| {
+        let why = stuck.why.to_string();
+        let (cause, next_step) = why.split_once("; ").unwrap_or((&why, ""));
+        v1::Concern {
+            health: v1::Health::Amber.into(),
+            subject: format!("worker {}", stuck.slot.worker),
+            code: codes::UNPLACED.to_string(),
+            cause: format!("executor {} of {} would stay there: {cause}", stuck.executor, stuck.topology),
+            next_step: next_step.to_owned(),
+        }
     };
     v1::PlanResponse {
         revision,

@@ -29,6 +29,9 @@ const MOST_SLOTS: usize = 1_024;
 /// The most workers that one speaks of.
 const MOST_WITNESSED: usize = 4_096;
 
+/// The most concerns of a worker that are shown.
+const MOST_CONCERNS: usize = 64;
+
 /// Keeps the streams of workers.
 #[derive(Clone)]
 pub(crate) struct LinkService(pub Arc<Core>);
@@ -142,8 +145,9 @@ impl Serving {
                     let answer = v1::MasterHeartbeat { number: beat.number };
                     // A worker that takes no answers is deaf; its own clock tells it so.
                     let _ = self.down.try_send(self::message(v1::master_message::Kind::Heartbeat(answer)));
-                    let witnessed = witnessed(&beat.witnessed)?;
-                    Said::Beat { link: link.clone(), reports: reports(&beat.reports)?, witnessed }
+                    let (reports, witnessed) = (reports(&beat.reports)?, witnessed(&beat.witnessed)?);
+                    let concerns = beat.concerns.into_iter().take(MOST_CONCERNS).collect();
+                    Said::Beat { link: link.clone(), reports, concerns, witnessed }
                 }
                 Kind::ProbeResult(result) => Said::Probed { id: result.id, answered: result.answered },
                 Kind::Goodbye(_) => Said::Goodbye(link.clone()),
@@ -157,7 +161,7 @@ pub(crate) fn message(kind: v1::master_message::Kind) -> v1::MasterMessage {
     v1::MasterMessage { kind: Some(kind) }
 }
 
-fn registration(hello: &v1::Hello) -> Answer<Registration> {
+pub(super) fn registration(hello: &v1::Hello) -> Answer<Registration> {
     let capacity = hello.capacity.unwrap_or_default();
     let slots = u16::try_from(hello.slots).ok().filter(|slots| usize::from(*slots) <= MOST_SLOTS);
     let tags = hello.tags.iter().map(|tag| Line::new(tag).map_err(|error| Fault::field("hello.tags", error)));
@@ -172,7 +176,7 @@ fn registration(hello: &v1::Hello) -> Answer<Registration> {
 }
 
 /// Slots as reported, checked.
-fn reports(reports: &[v1::SlotReport]) -> Answer<Vec<v1::SlotReport>> {
+pub(super) fn reports(reports: &[v1::SlotReport]) -> Answer<Vec<v1::SlotReport>> {
     if reports.len() > MOST_SLOTS {
         return Err(Fault::field("reports", format!("a worker has at most {MOST_SLOTS} slots")));
     }

@@ -3,6 +3,8 @@
 mod chunks;
 pub(crate) mod cluster;
 mod dry_run;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod link;
 mod members;
 pub(crate) mod read;

@@ -7,6 +7,8 @@ use squall_proto::v1;
 use squall_types::cluster::{ExecutorId, Role, SlotId, UnixMillis};
 use squall_types::codes;
 
+use crate::leading::Reported;
+
 /// A number that is small by nature, in the width that the protos have for it.
 pub(crate) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
@@ -78,7 +80,11 @@ pub(crate) fn summary(topology: &Deployed) -> v1::TopologySummary {
     let workers: BTreeSet<_> = topology.slots().map(|slot| &slot.worker).collect();
     let shape = topology.shape();
     let placed = topology.assignment().map_or(0, |it| it.places.len());
-    let health = if placed >= shape.executors().len() { v1::Health::Green } else { v1::Health::Amber };
+    let health = match placed {
+        all if all >= shape.executors().len() => v1::Health::Green,
+        0 => v1::Health::Red,
+        _ => v1::Health::Amber,
+    };
     v1::TopologySummary {
         name: topology.name().to_string(),
         state: state.into(),
@@ -95,7 +101,28 @@ pub(crate) fn summary(topology: &Deployed) -> v1::TopologySummary {
     }
 }
 
-pub(crate) fn topology(topology: &Deployed) -> v1::Topology {
+/// The processes of a topology, as far as they were heard of.
+pub(crate) fn slots(topology: &Deployed, reported: &Reported) -> Vec<v1::SlotStatus> {
+    let places: BTreeSet<_> = topology.slots().collect();
+    places.into_iter().map(|slot| status(slot, reported.of(slot, topology.name()))).collect()
+}
+
+fn status(slot: &SlotId, report: Option<&v1::SlotReport>) -> v1::SlotStatus {
+    let slot = Some(self::slot(slot));
+    let Some(report) = report else { return v1::SlotStatus { slot, ..v1::SlotStatus::default() } };
+    v1::SlotStatus {
+        slot,
+        state: report.state,
+        address: report.address.clone(),
+        incarnation: report.incarnation,
+        pid: report.pid,
+        failures: report.failures,
+        assignment_version: report.assignment_version,
+        text: report.text.clone(),
+    }
+}
+
+pub(crate) fn topology(topology: &Deployed, reported: &Reported) -> v1::Topology {
     let current = topology.current();
     let (_, stops_at) = lifecycle(topology.lifecycle());
     let executors = executors(topology);
@@ -110,6 +137,7 @@ pub(crate) fn topology(topology: &Deployed) -> v1::Topology {
         stops_at_ms: millis(stops_at),
         options: Some(options(topology.options(), topology.lifecycle())),
         parallelism: topology.parallelism().iter().map(|(id, executors)| (id.to_string(), *executors)).collect(),
+        slots: slots(topology, reported),
     }
 }
 

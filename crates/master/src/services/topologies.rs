@@ -100,7 +100,8 @@ impl Topologies for TopologiesService {
     }
 
     async fn get(&self, request: Request<v1::GetTopologyRequest>) -> Result<Response<v1::Topology>, Status> {
-        self.latest(&request.into_inner().name, show::topology).await
+        let view = self.0.leading()?.view().await?;
+        self.latest(&request.into_inner().name, |topology| show::topology(topology, &view.reported)).await
     }
 
     async fn activate(&self, request: Request<v1::ActivateRequest>) -> Result<Response<v1::Applied>, Status> {

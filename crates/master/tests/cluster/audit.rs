@@ -12,7 +12,7 @@ use crate::support::{Master, alone_with, mutation, submit, within};
 use crate::three::Three;
 
 async fn events(master: &Master, secret: &str) -> Streaming<v1::Event> {
-    let watch = v1::WatchRequest { from_revision: 1, subjects: Vec::new() };
+    let watch = v1::WatchRequest { from_revision: 1, ..v1::WatchRequest::default() };
     within(ClusterClient::new(master.channel()).watch(with(watch, secret))).await.unwrap().into_inner()
 }
 

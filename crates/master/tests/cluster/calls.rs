@@ -143,7 +143,7 @@ async fn why_says_what_decided_in_words() {
     let request = v1::WhyRequest { topology: "words".to_owned(), executor: "count".to_owned() };
     let why = within(master.cluster().why(request)).await.unwrap().into_inner();
     assert_eq!(why.executors.len(), 1);
-    assert!(why.lines.iter().any(|line| line.starts_with("count[2 2] has no place")), "{:?}", why.lines);
+    assert!(why.lines.iter().any(|line| line.starts_with("count[2 2]: it has no place")), "{:?}", why.lines);
     let request = v1::WhyRequest { topology: "words".to_owned(), executor: "nobody".to_owned() };
-    assert_eq!(within(master.cluster().why(request)).await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(within(master.cluster().why(request)).await.unwrap_err().code(), Code::NotFound);
 }

@@ -56,10 +56,25 @@ async fn an_upload_that_broke_off_goes_on_where_it_was() {
     let master = alone().await;
     let (id, bytes) = package(2_500_000);
     put(&master, &id, bytes.len(), 0, &bytes[..1_000_000]).await.unwrap_err();
-    let received = put(&master, &id, bytes.len(), 7, &[]).await.unwrap().received;
+    // Who would go on at the end is told how much is there.
+    let received = put(&master, &id, bytes.len(), bytes.len(), &[]).await.unwrap().received;
     assert_eq!(received, 1_000_000);
     put(&master, &id, bytes.len(), 1_000_000, &bytes[1_000_000..]).await.unwrap();
     assert_eq!(get(&master, &id, 0).await.unwrap(), bytes);
+    // What the cluster has needs no bytes.
+    assert_eq!(put(&master, &id, bytes.len(), bytes.len(), &[]).await.unwrap().received, 2_500_000);
+}
+
+#[tokio::test]
+async fn what_came_as_a_whole_and_is_not_what_it_says_does_not_become_it_by_going_on() {
+    let master = alone().await;
+    let (id, bytes) = package(1_000_000);
+    let mut other = bytes.clone();
+    other[0] ^= 1;
+    put(&master, &id, bytes.len(), 0, &other[..600_000]).await.unwrap_err();
+    let status = put(&master, &id, bytes.len(), 600_000, &bytes[600_000..]).await.unwrap_err();
+    assert_eq!(Failure::from_status(&status).unwrap().code.to_string(), "SQ6302");
+    assert_eq!(put(&master, &id, bytes.len(), bytes.len(), &[]).await.unwrap().received, 0);
 }
 
 #[tokio::test]

@@ -47,7 +47,8 @@ async fn backup(master: &Master) -> Vec<u8> {
 }
 
 async fn kinds_of_events(master: &Master) -> Vec<(String, String)> {
-    let watch = v1::WatchRequest { from_revision: 1, subjects: vec!["cluster".to_owned()] };
+    let watch =
+        v1::WatchRequest { from_revision: 1, subjects: vec!["cluster".to_owned()], ..v1::WatchRequest::default() };
     let mut events = within(master.cluster().watch(watch)).await.unwrap().into_inner();
     let mut seen = Vec::new();
     loop {

@@ -69,7 +69,7 @@ impl Three {
     /// Waits until a master that runs waits, and says this of why.
     pub async fn waits(&self, number: usize, what: &str) {
         let mut readiness = self.get(number).node.readiness();
-        let says = |it: &squall_master::http::Readiness| format!("{it:?}").contains(what);
+        let says = |it: &squall_daemon::http::Readiness| format!("{it:?}").contains(what);
         tokio::time::timeout(std::time::Duration::from_secs(20), readiness.wait_for(says))
             .await
             .unwrap_or_else(|_| panic!("{:?}", self.get(number).node.readiness().borrow().clone()))

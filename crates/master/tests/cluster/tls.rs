@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use squall_master::certs::{Authority, Client, DAY, DefaultTimeProvider, End, Identity, Material, Request, TlsFault};
-use squall_master::config::{HostPort, MasterConfig, TlsFiles};
+use squall_daemon::certs::{Authority, Client, DAY, DefaultTimeProvider, End, Identity, Material, Request, TlsFault};
+use squall_daemon::config::{HostPort, TlsFiles};
+use squall_master::config::MasterConfig;
 use squall_master::{Env, Node, Secured};
 use squall_proto::v1::cluster_client::ClusterClient;
 use squall_proto::v1::topologies_client::TopologiesClient;
@@ -138,7 +139,11 @@ async fn three_masters_form_over_mutual_tls_and_know_who_calls_through_whichever
     let follower = nodes.iter().find(|node| !node.leads()).unwrap();
     let ann = connect(&pki.client("squall:user:operate:ann"), follower).await.unwrap();
     within(TopologiesClient::new(ann.clone()).submit(submission(header("words", 1)))).await.unwrap();
-    let watch = v1::WatchRequest { from_revision: 1, subjects: vec!["topology words".to_owned()] };
+    let watch = v1::WatchRequest {
+        from_revision: 1,
+        subjects: vec!["topology words".to_owned()],
+        ..v1::WatchRequest::default()
+    };
     let mut events = within(ClusterClient::new(ann.clone()).watch(watch)).await.unwrap().into_inner();
     let event = within(events.message()).await.unwrap().unwrap();
     assert_eq!((event.kind.as_str(), event.actor.as_str()), ("topology-submitted", "ann"));
@@ -237,7 +242,7 @@ async fn a_master_with_another_authority_s_certificate_forms_nothing_and_both_sa
     }
     for (node, _) in &nodes {
         let mut readiness = node.readiness();
-        let says = |it: &squall_master::http::Readiness| format!("{it:?}").contains("SQ6106: ");
+        let says = |it: &squall_daemon::http::Readiness| format!("{it:?}").contains("SQ6106: ");
         within(readiness.wait_for(says)).await.unwrap();
     }
 }

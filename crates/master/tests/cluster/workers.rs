@@ -57,12 +57,34 @@ async fn what_is_decided_reaches_all_workers_of_a_topology() {
     let running = worker.told(|desired| desired.slots.iter().any(|slot| slot.active)).await;
     let slot = &running.slots[0];
     assert_eq!((slot.topology.as_str(), slot.executors.len()), ("words", 2));
-    assert_eq!(slot.workers.get("w1").map(String::as_str), Some("w1:7500"));
+    let own = slot.peers[0].clone();
+    assert_eq!((own.slot.unwrap().worker.as_str(), own.incarnation, own.address.as_str()), ("w1", 0, ""));
     assert!(slot.description.contains("\"count\""));
     let deactivate = v1::DeactivateRequest { mutation: mutation(), name: "words".to_owned() };
     within(master.topologies().deactivate(deactivate)).await.unwrap();
     let stopped = worker.told(|desired| desired.slots.iter().all(|slot| !slot.active)).await;
     assert!(stopped.revision > running.revision && !stopped.slots.is_empty());
+}
+
+#[tokio::test]
+async fn where_a_slot_is_found_is_told_to_all_that_send_to_it_and_told_again_when_it_changes() {
+    let master = alone().await;
+    let mut worker = Worker::attach(&master, hello("w1")).await.unwrap();
+    submit(&master, "words", 1).await.unwrap();
+    let number = worker.told(|desired| !desired.slots.is_empty()).await.slots[0].number;
+    for (incarnation, address) in [(1, "w1:9001"), (2, "w1:9001"), (3, "w1:9002")] {
+        let (topology, address) = ("words".to_owned(), address.to_owned());
+        let report =
+            v1::SlotReport { number, topology, incarnation, address: address.clone(), ..v1::SlotReport::default() };
+        let beat = v1::Heartbeat { reports: vec![report], ..v1::Heartbeat::default() };
+        worker.up.send(said(Up::Heartbeat(beat))).await.unwrap();
+        worker
+            .told(|desired| {
+                let peer = &desired.slots[0].peers[0];
+                peer.incarnation == incarnation && peer.address == address
+            })
+            .await;
+    }
 }
 
 #[tokio::test]

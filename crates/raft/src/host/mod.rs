@@ -4,7 +4,9 @@
 
 pub(crate) mod change;
 #[cfg(test)]
-mod mutant;
+mod fuzz;
+#[cfg(any(test, feature = "planted"))]
+pub(crate) mod planted;
 mod propose;
 mod read;
 mod ready;
@@ -43,12 +45,18 @@ const HEARTBEAT_TICKS: usize = 2;
 const ALIVE_TICKS: u64 = 16;
 
 /// How the log is kept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Keeping {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keeping {
     /// A snapshot is taken after so many entries.
     pub snapshot_every: u64,
     /// So many entries before it are kept for followers that are a little behind.
     pub tail: u64,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self { snapshot_every: 10_000, tail: 5_000 }
+    }
 }
 
 /// Where an answer goes. Whoever has given up waiting misses nothing.
@@ -137,8 +145,8 @@ pub(crate) struct Host<M: StateMachine> {
     changing: Option<Changing>,
     transferring: Option<Transferring>,
     out: Output,
-    #[cfg(test)]
-    mutant: Option<mutant::Mutant>,
+    #[cfg(any(test, feature = "planted"))]
+    planted: Option<planted::Planted>,
 }
 
 impl<M: StateMachine> Host<M> {
@@ -198,8 +206,8 @@ impl<M: StateMachine> Host<M> {
             changing: None,
             transferring: None,
             out: Output::default(),
-            #[cfg(test)]
-            mutant: None,
+            #[cfg(any(test, feature = "planted"))]
+            planted: None,
         };
         host.draw_election_timeout();
         if host.members.voters().map(|member| member.id).eq([id]) {
@@ -272,12 +280,21 @@ impl<M: StateMachine> Host<M> {
     fn refuses(&self, message: &Message) -> bool {
         match message.get_msg_type() {
             MessageType::MsgTimeoutNow if self.must_not_stand() => return true,
-            MessageType::MsgSnapshot if store::decode_image(&message.get_snapshot().data).is_err() => return true,
+            MessageType::MsgSnapshot => {
+                let snapshot = message.get_snapshot();
+                let conf = crate::wire::conf_from_raft(snapshot.get_metadata().get_conf_state());
+                return store::decode_image(&snapshot.data).is_err() || !conf.fits();
+            }
             _ => {}
         }
         let last = self.raw.raft.raft_log.last_index();
         let too_far = match message.get_msg_type() {
             MessageType::MsgHeartbeat => message.commit > last && message.term >= self.raw.raft.term,
+            MessageType::MsgAppend => {
+                let log = &self.raw.raft.raft_log;
+                let committed = message.entries.iter().filter(|entry| entry.index <= log.committed);
+                committed.into_iter().any(|entry| log.term(entry.index).is_ok_and(|term| term != entry.term))
+            }
             MessageType::MsgAppendResponse if self.raw.raft.state == StateRole::Leader => {
                 message.index > last && !message.reject
             }
@@ -303,7 +320,7 @@ impl<M: StateMachine> Host<M> {
 
     /// Takes out what Raft has ready: applies what is committed, answers who waits, and says what to send and to write.
     pub(crate) fn turn(&mut self) -> Result<Output, StopReason> {
-        #[cfg(test)]
+        #[cfg(any(test, feature = "planted"))]
         self.count_learners();
         self.issue_reads();
         while self.raw.has_ready() {

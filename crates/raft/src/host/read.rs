@@ -108,8 +108,8 @@ impl<M: StateMachine> Host<M> {
             return;
         }
         if let Some(number) = self.reads.issue() {
-            #[cfg(test)]
-            if self.mutant == Some(super::mutant::Mutant::ReadWithoutQuorum) && self.is_leader() {
+            #[cfg(any(test, feature = "planted"))]
+            if self.has(super::planted::Planted::ReadWithoutQuorum) && self.is_leader() {
                 self.reads.answered(number, self.applied);
                 return;
             }

@@ -73,8 +73,8 @@ impl<M: StateMachine> Host<M> {
         // How far is committed may be forgotten: that alone is no reason to wait for the disk.
         if self.hard_is_dirty && (ready.must_sync() || !batch.is_empty()) {
             batch.hard = Some(self.raw.store().hard());
-            #[cfg(test)]
-            if self.mutant == Some(super::mutant::Mutant::VoteNotStored) {
+            #[cfg(any(test, feature = "planted"))]
+            if self.has(super::planted::Planted::VoteNotStored) {
                 batch.hard = batch.hard.map(|hard| HardState { vote: 0, ..hard });
             }
             self.hard_is_dirty = false;
@@ -82,8 +82,8 @@ impl<M: StateMachine> Host<M> {
     }
 
     fn hand_over(&mut self, batch: Batch, ready: u64, messages: Vec<Message>) {
-        #[cfg(test)]
-        if self.mutant == Some(super::mutant::Mutant::SkippedFsync) && batch.snapshot.is_none() {
+        #[cfg(any(test, feature = "planted"))]
+        if self.has(super::planted::Planted::SkippedFsync) && batch.snapshot.is_none() {
             self.write(batch);
             self.raw.on_persist_ready(ready);
             self.out.messages.extend(messages);

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use raft::Storage as _;
 use raft::eraftpb::{Message, MessageType};
 use tokio::sync::oneshot;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::mutant::Mutant;
+use super::planted::Planted;
 use super::*;
 use crate::machine::Fatal;
 use crate::store::{Identity, Log as StoredLog, seed};
@@ -129,7 +128,7 @@ struct Sim {
     trace: Vec<String>,
     next_id: u64,
     size: u64,
-    mutant: Option<Mutant>,
+    planted: Option<Planted>,
 }
 
 type Violation = String;
@@ -167,7 +166,7 @@ fn first_disk(number: u64, size: u64) -> Contents {
 }
 
 impl Sim {
-    fn new(seed: u64, mutant: Option<Mutant>) -> Self {
+    fn new(seed: u64, planted: Option<Planted>) -> Self {
         let mut rng = Rng(seed);
         let size = if rng.below(3) == 0 { 5 } else { 3 };
         let nodes = (1..=size).map(|number| node(number, first_disk(number, size))).collect();
@@ -185,7 +184,7 @@ impl Sim {
             trace: Vec::new(),
             next_id: size + 1,
             size,
-            mutant,
+            planted,
         }
     }
 
@@ -196,10 +195,9 @@ impl Sim {
         node.book = Book::default();
         (node.seen, node.applied, node.commit) = (0, 0, 0);
         let cluster = ClusterId::new(7).unwrap();
-        let mut host = Host::new(node.id, cluster, node.disk.clone(), node.book.clone(), keeping, seed)
+        let host = Host::new(node.id, cluster, node.disk.clone(), node.book.clone(), keeping, seed)
             .map_err(|reason| format!("{} can't start: {reason:?}", node.id))?;
-        host.mutant = self.mutant;
-        node.host = Some(host);
+        node.host = Some(host.with_planted(self.planted));
         Ok(())
     }
 
@@ -445,7 +443,7 @@ impl Sim {
             }
             _ => Change::Remove(self.nodes[at].id),
         };
-        if self.mutant == Some(Mutant::WipedDiskVotes) && at != leader && self.nodes[at].disk.log.is_some() {
+        if self.planted == Some(Planted::WipedDiskVotes) && at != leader && self.nodes[at].disk.log.is_some() {
             self.crash(at, self.now + 2);
             self.nodes[at].disk = first_disk(self.nodes[at].id.get(), self.size);
         }
@@ -484,24 +482,9 @@ impl Sim {
     }
 }
 
-impl<M: StateMachine> Host<M> {
-    /// The planted bug [`Mutant::LearnerCounted`].
-    pub(super) fn count_learners(&mut self) {
-        if self.mutant != Some(Mutant::LearnerCounted) || !self.is_leader() {
-            return;
-        }
-        let mut matched: Vec<u64> = self.raw.raft.prs().iter().map(|(_, progress)| progress.matched).collect();
-        matched.sort_unstable_by(|a, b| b.cmp(a));
-        let index = matched[matched.len() / 2].min(self.raw.raft.raft_log.persisted);
-        if self.raw.store().term(index).is_ok_and(|term| term == self.raw.raft.term) {
-            self.raw.raft.raft_log.commit_to(index);
-        }
-    }
-}
-
-fn run(seed: u64, mutant: Option<Mutant>) -> Result<(Vec<String>, BTreeSet<&'static str>), Violation> {
+fn run(seed: u64, planted: Option<Planted>) -> Result<(Vec<String>, BTreeSet<&'static str>), Violation> {
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        let mut sim = Sim::new(seed, mutant);
+        let mut sim = Sim::new(seed, planted);
         for _ in 0..700 {
             sim.ask();
             if sim.rng.below(30) == 0 {
@@ -544,41 +527,41 @@ fn the_same_seed_runs_the_same() {
     }
 }
 
-fn finds(mutant: Mutant) {
-    assert!((0..200).any(|seed| run(seed, Some(mutant)).is_err()), "{mutant:?} was not found");
+fn finds(bug: Planted) {
+    assert!((0..200).any(|seed| run(seed, Some(bug)).is_err()), "{bug:?} was not found");
 }
 
 #[test]
 fn a_skipped_fsync_is_found() {
-    finds(Mutant::SkippedFsync);
+    finds(Planted::SkippedFsync);
 }
 
 #[test]
 fn a_vote_that_is_not_stored_is_found() {
-    finds(Mutant::VoteNotStored);
+    finds(Planted::VoteNotStored);
 }
 
 #[test]
 fn a_read_without_a_quorum_is_found() {
-    finds(Mutant::ReadWithoutQuorum);
+    finds(Planted::ReadWithoutQuorum);
 }
 
 #[test]
 fn a_snapshot_without_its_members_is_found() {
-    finds(Mutant::SnapshotWithoutConf);
+    finds(Planted::SnapshotWithoutConf);
 }
 
 #[test]
 fn a_log_cut_past_a_follower_is_found() {
-    finds(Mutant::LogCutPastFollower);
+    finds(Planted::LogCutPastFollower);
 }
 
 #[test]
 fn a_learner_that_is_counted_is_found() {
-    finds(Mutant::LearnerCounted);
+    finds(Planted::LearnerCounted);
 }
 
 #[test]
 fn a_wiped_disk_that_votes_is_found() {
-    finds(Mutant::WipedDiskVotes);
+    finds(Planted::WipedDiskVotes);
 }

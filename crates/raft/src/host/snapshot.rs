@@ -13,7 +13,7 @@ impl<M: StateMachine> Host<M> {
     pub(super) fn snapshot_if_due(&mut self) {
         let since = self.applied - self.raw.store().snapshot_index();
         let wanted = self.raw.store().take_wanted() && since > 0;
-        if wanted || since >= self.keeping.snapshot_every {
+        if wanted || since >= self.keeping.snapshot_every.max(1) {
             let conf = self.raw.raft.prs().conf().to_conf_state();
             self.take_snapshot(conf_from_raft(&conf));
         }
@@ -21,8 +21,8 @@ impl<M: StateMachine> Host<M> {
 
     /// Takes a snapshot of what is applied, and forgets entries that no follower is likely to need.
     pub(super) fn take_snapshot(&mut self, conf: ConfState) {
-        #[cfg(test)]
-        let conf = if self.mutant == Some(super::mutant::Mutant::SnapshotWithoutConf) {
+        #[cfg(any(test, feature = "planted"))]
+        let conf = if self.has(super::planted::Planted::SnapshotWithoutConf) {
             conf_from_raft(&self.raw.store().initial_state().expect("it is in memory").conf_state)
         } else {
             conf
@@ -31,16 +31,13 @@ impl<M: StateMachine> Host<M> {
         let term = self.raw.store().term(index).expect("what is applied is in the log, or the snapshot's own index");
         let image = Image { members: (*self.members).clone(), state: self.machine.snapshot() };
         let image = Bytes::from(store::encode_image(&image));
+        #[cfg(any(test, feature = "planted"))]
+        let past_followers = self.has(super::planted::Planted::LogCutPastFollower);
         let log = self.raw.mut_store();
         log.set_snapshot(index, term, conf.clone(), image.clone());
-        #[cfg(test)]
-        let first = if self.mutant == Some(super::mutant::Mutant::LogCutPastFollower) {
-            log.cut(index + 3)
-        } else {
-            log.compact(index.saturating_sub(self.keeping.tail))
-        };
-        #[cfg(not(test))]
         let first = log.compact(index.saturating_sub(self.keeping.tail));
+        #[cfg(any(test, feature = "planted"))]
+        let first = if past_followers { log.cut(index + 3) } else { first };
         let mut hard = log.hard();
         hard.commit = hard.commit.max(index);
         log.set_hard(hard);

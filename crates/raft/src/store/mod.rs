@@ -13,7 +13,7 @@ use squall_types::cluster::{ClusterId, MasterName, RaftId, Revision, Term};
 pub use self::codec::Flaw;
 pub use self::error::StorageError;
 pub use self::redb::RedbDisk;
-pub use self::writer::Writer;
+pub use self::writer::{Pause, Writer};
 pub(crate) use self::writer::{Queue, Written};
 use crate::members::{Member, Members};
 
@@ -130,6 +130,16 @@ pub struct Batch {
     pub clear: bool,
 }
 
+impl ConfState {
+    /// Whether it can be one: members change one at a time, so none is ever on the way from one configuration to another.
+    pub(crate) fn fits(&self) -> bool {
+        let all: Vec<u64> = self.voters.iter().chain(&self.learners).copied().collect();
+        let each_once = all.iter().collect::<std::collections::BTreeSet<_>>().len() == all.len();
+        let under_way = !self.voters_outgoing.is_empty() || !self.learners_next.is_empty() || self.auto_leave;
+        !self.voters.is_empty() && each_once && !all.contains(&0) && !under_way
+    }
+}
+
 impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
@@ -207,6 +217,9 @@ impl Log {
         let reaches = first <= self.snapshot.index + 1 && self.snapshot.index <= last;
         if !reaches || self.snapshot.index == 0 {
             return damaged(codec::Flaw::Gap);
+        }
+        if !self.snapshot.conf.fits() {
+            return damaged(codec::Flaw::Content);
         }
         if self.hard.commit < self.snapshot.index || self.hard.commit > last {
             return damaged(codec::Flaw::Commit { commit: self.hard.commit, last });

@@ -3,8 +3,10 @@
 #[cfg(test)]
 mod torn;
 
+use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::sync::Once;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 use squall_types::cluster::MasterName;
@@ -41,8 +43,7 @@ impl Drop for RedbDisk {
 
 /// What comes of it, or that the file is damaged.
 fn caught<T>(work: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
-    let done = std::panic::catch_unwind(AssertUnwindSafe(work));
-    done.unwrap_or(Err(StorageError::Damaged { what: "the log's file", flaw: Flaw::Database }))
+    without_panic(work).unwrap_or(Err(StorageError::Damaged { what: "the log's file", flaw: Flaw::Database }))
 }
 
 impl RedbDisk {
@@ -118,9 +119,8 @@ impl Disk for RedbDisk {
 
 impl RedbDisk {
     fn commit(&self, batch: &Batch) -> Result<(), StorageError> {
-        let mut transaction = self.database().begin_write().map_err(StorageError::of_redb)?;
-        // Without it the whole file is read again after a crash.
-        transaction.set_quick_repair(true);
+        // One fsync each: quick repair, which takes two, would spare a start after a crash the milliseconds in which the file is read whole.
+        let transaction = self.database().begin_write().map_err(StorageError::of_redb)?;
         {
             let mut meta = transaction.open_table(META).map_err(StorageError::of_redb)?;
             put(&mut meta, IDENTITY, batch.identity.as_ref())?;
@@ -143,6 +143,28 @@ impl RedbDisk {
         }
         transaction.commit().map_err(StorageError::of_redb)
     }
+}
+
+thread_local! {
+    /// Whether a panic on this thread is an answer, which nobody has to be shown.
+    static EXPECTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What the work came to; none, if it panicked. Other threads' panics are shown as ever.
+fn without_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
+    static HOOKED: Once = Once::new();
+    HOOKED.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !EXPECTED.get() {
+                before(panic);
+            }
+        }));
+    });
+    EXPECTED.set(true);
+    let done = std::panic::catch_unwind(AssertUnwindSafe(work));
+    EXPECTED.set(false);
+    done.ok()
 }
 
 /// The first bytes of a redb file that is whole.

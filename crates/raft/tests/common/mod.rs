@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use squall_raft::store::seed;
 use squall_raft::{
-    Contents, Dial, Disk, Fatal, Identity, Member, Members, Raft, RedbDisk, Running, Settings, StateMachine, Status,
-    StopReason, StorageError, Writer, start,
+    Contents, Dial, Disk, Fatal, Identity, Keeping, Member, Members, Raft, RedbDisk, Running, Settings, StateMachine,
+    Status, StopReason, StorageError, Writer, start,
 };
 use squall_types::cluster::{ClusterId, MasterName, RaftId, Revision};
 use tempfile::TempDir;
@@ -102,8 +102,9 @@ impl Node {
             address: member.address.clone(),
             dial: Arc::new(Loopback),
             seed: member.id.get(),
-            snapshot_every,
-            tail,
+            keeping: Keeping { snapshot_every, tail },
+            #[cfg(feature = "planted")]
+            planted: None,
         };
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let Running { handle, service, ended } = {

@@ -10,10 +10,11 @@ use squall_types::{Anchor, Batch, Incarnation, KeyGroup, Route, Schema, TaskId, 
 use crate::api::{Bolt, Failure, TaskInfo};
 use crate::clock::Clock;
 use crate::inbox::{Bound, Inbox, Parcel};
-use crate::lane::{AckBatch, AckOut, AckRoutes, Chain, Intake, Node, Step, TaskCell};
+use crate::lane::{AckBatch, AckOut, AckRoutes, Chain, Intake, Node, Senders, Step, TaskCell};
 use crate::metrics::{NodeMetrics, TaskMetrics, UserMetrics, UserSnapshot};
 use crate::tap::Tap;
 use crate::token::Returns;
+use crate::transport::LaneNumber;
 
 /// The task that a harness's rows come from; the bolt's own task is another.
 const SOURCE: TaskId = TaskId::new(1);
@@ -49,7 +50,7 @@ impl BoltDriver {
         let cell = TaskCell::new(info, make(), StateStore::new(groups, seed));
         let shared = (metrics.clone(), user_metrics.clone());
         let node = Node::new((component, 0), vec![cell], outputs, Some(Arc::new(make)), shared);
-        let intake = |schema| Intake { schema, senders: vec![[SOURCE].into()] };
+        let intake = |schema| Intake::new(schema, Arc::new(Senders::new([(LaneNumber(0), [SOURCE].into())])));
         let routes = AckRoutes::new(vec![(acks.clone(), vec![SOURCE.get()])], usize::from(SOURCE.get()));
         let config = LedgerConfig {
             task: SOURCE,

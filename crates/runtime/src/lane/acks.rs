@@ -8,7 +8,7 @@ use squall_types::{Anchor, EdgeId, RootId};
 use crate::inbox::{Inbox, Parcel};
 
 /// What a lane tells a spout lane's ledgers: edges that are done, roots that failed, and roots that take longer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct AckBatch {
     /// A root and the XOR of edges that are done or new.
     pub acked: Vec<(RootId, EdgeId)>,
@@ -142,6 +142,21 @@ impl AckOut {
         }
     }
 
+    /// Ledgers are elsewhere from now on: what is gathered goes there.
+    #[cold]
+    pub fn reroute(&mut self, routes: AckRoutes) {
+        let fresh = routes.lanes.iter().map(|_| AckBatch::default()).collect();
+        let gathered = std::mem::replace(&mut self.pending, fresh);
+        self.routes = routes;
+        for batch in gathered {
+            batch.acked.into_iter().for_each(|(root, edge)| self.ack(Anchor { root, edge }));
+            batch.failed.into_iter().for_each(|(root, kind)| self.fail(root, kind));
+            batch.extended.into_iter().for_each(|root| self.extend(root));
+        }
+        // They have waited.
+        self.since_ns = 0;
+    }
+
     /// Says that records may have come in at this time; their age counts from the first such call after a flush.
     pub fn touch(&mut self, now_ns: u64) {
         if self.since_ns == u64::MAX && self.pending.iter().any(|batch| !batch.is_empty()) {
@@ -156,7 +171,8 @@ impl AckOut {
             if batch.acked.len() >= Self::FULL || everything && !batch.is_empty() {
                 // Rows in flight bound the records, so their lane has no bound of its own.
                 let full = std::mem::take(batch);
-                *batch = inbox.push(full);
+                // One that is left keeps nothing back: the ledger is elsewhere, as the lane is about to learn.
+                *batch = inbox.push(full).unwrap_or_else(|full| full);
             }
         }
         if everything {

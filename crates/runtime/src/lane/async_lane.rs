@@ -13,9 +13,10 @@ use squall_engine::backoff::RestartPolicy;
 use squall_engine::ledger::FailureKind;
 use squall_types::{Anchor, Batch, EdgeId, Mark, OwnedTuple, Timestamp};
 
-use super::bolt_lane::{MAX_AGE_NS, Marks, TURN_NS, Tick, send};
+use super::bolt_lane::{MAX_AGE_NS, TURN_NS, Tick, send};
 use super::chain::Chain;
 use super::control::{Control, Phase};
+use super::marks::Marks;
 use super::outputs::Origin;
 use super::target::FlushPolicy;
 use crate::api::{AsyncCollector, BoltContext, DynAsyncBolt, Failure, TaskInfo};
@@ -175,6 +176,7 @@ impl AsyncLane {
         let mut turn_began_ns = self.chain.wake();
         while self.control.phase() != Phase::Stopping {
             self.follow_kills().await;
+            self.chain.follow_ways();
             match self.inbox.take() {
                 Some(batch) => self.batch(batch).await,
                 None => {
@@ -236,6 +238,7 @@ impl AsyncLane {
     async fn batch(&mut self, mut batch: Batch) {
         let (rows, bytes, mark) = (batch.rows(), batch.bytes(), batch.mark);
         let (input, sender) = (batch.input, batch.sender);
+        self.chain.meet(&batch);
         for row in 0..rows {
             self.one_ended_below(self.limit).await;
             if self.control.phase() == Phase::Stopping {
@@ -250,7 +253,9 @@ impl AsyncLane {
             self.control.add_feedback(-i64::try_from(rows).unwrap_or(i64::MAX));
         }
         self.poll_once().await;
-        if let Some(mark) = mark.and_then(|mark| self.marks.advance(input, sender, mark)) {
+        if let Some(mark) =
+            mark.and_then(|mark| self.marks.advance(input, sender, self.chain.senders(input, sender), mark))
+        {
             self.pass_mark(mark).await;
         }
     }
@@ -365,6 +370,7 @@ impl AsyncLane {
             head.outputs.withdraw(acks);
             let task = usize::from(called.task);
             head.keep_error(task, &failure, called.panicked);
+            head.metrics.tasks()[task].errors.outside += u64::from(!called.is_row);
             std::iter::once(&anchor).chain(&*more).for_each(|a| acks.fail(a.root, FailureKind::Failed));
         } else {
             anchor.edge ^= sum;

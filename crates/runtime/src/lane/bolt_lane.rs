@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use squall_engine::marks::{Barriers, Watermarks};
 use squall_types::{Batch, Mark};
 use tokio::time::sleep_until;
 
 use super::chain::{Chain, Step};
 use super::control::{Control, Phase};
+use super::marks::Marks;
 use super::target::FlushPolicy;
 use crate::inbox::{Inbox, Parcel};
 
@@ -35,40 +35,6 @@ impl Tick {
         }
         self.next_ns += self.every_ns * (1 + (now_ns - self.next_ns) / self.every_ns);
         Some(self.node)
-    }
-}
-
-/// Which of a lane's senders' marks count, and what they have sent.
-#[derive(Debug)]
-pub struct Marks {
-    watermarks: Watermarks,
-    barriers: Barriers,
-    /// By input: the number of its first sender, or `None` where the edge closes a cycle.
-    first_sender: Vec<Option<usize>>,
-}
-
-impl Marks {
-    /// Counts the senders of each input; `None` for an input that marks don't cross.
-    pub fn new(senders: &[Option<usize>]) -> Self {
-        let mut total = 0;
-        let mut first_sender = Vec::with_capacity(senders.len());
-        for count in senders {
-            first_sender.push(count.map(|_| total));
-            total += count.unwrap_or(0);
-        }
-        Self { watermarks: Watermarks::new(total), barriers: Barriers::new(total), first_sender }
-    }
-
-    /// A sender's mark has come. Returns the mark to pass on, if all senders have now got so far.
-    ///
-    /// Rows that come behind a barrier while others still owe it are not held back: what is passed on is in order with the rows of
-    /// each sender, but it is no consistent cut yet.
-    pub fn advance(&mut self, input: u16, sender: u16, mark: Mark) -> Option<Mark> {
-        let sender = self.first_sender[usize::from(input)]? + usize::from(sender);
-        match mark {
-            Mark::Watermark(to) => self.watermarks.advance(sender, to).map(Mark::Watermark),
-            Mark::Barrier(number) => self.barriers.arrive(sender, number).then_some(mark),
-        }
     }
 }
 
@@ -102,6 +68,7 @@ impl BoltLane {
         self.wake();
         while self.control.phase() != Phase::Stopping {
             self.chain.follow_kills(&self.control);
+            self.chain.follow_ways();
             match self.inbox.take() {
                 Some(batch) => self.batch(batch).await,
                 None => self.rest().await,
@@ -129,6 +96,7 @@ impl BoltLane {
     async fn batch(&mut self, batch: Batch) {
         let (rows, bytes, mark) = (batch.rows(), batch.bytes(), batch.mark);
         let (input, sender) = (batch.input, batch.sender);
+        self.chain.meet(&batch);
         self.chain.begin(batch);
         if !self.pump().await {
             return;
@@ -143,7 +111,9 @@ impl BoltLane {
         if self.feedback[usize::from(input)] {
             self.control.add_feedback(-i64::try_from(rows).unwrap_or(i64::MAX));
         }
-        if let Some(mark) = mark.and_then(|mark| self.marks.advance(input, sender, mark)) {
+        if let Some(mark) =
+            mark.and_then(|mark| self.marks.advance(input, sender, self.chain.senders(input, sender), mark))
+        {
             self.pass_mark(mark).await;
         }
         self.breathe().await;
@@ -240,5 +210,6 @@ pub async fn send(chain: &mut Chain, policy: FlushPolicy) {
         let waited = chain.wake() - began;
         blocked.inbox.add_blocked_ns(waited);
         chain.add_blocked_ns(waited);
+        chain.follow_ways();
     }
 }

@@ -13,19 +13,34 @@ use super::acks::AckOut;
 use super::control::Control;
 use super::node::{Node, Stretch};
 use super::run::Run;
+use super::senders::Senders;
 use super::target::{Blocked, FlushPolicy};
+use super::ways::{Follower, Ways};
 use super::work::{Places, Rows};
 use crate::api::{Failure, TaskInfo};
 use crate::clock::Clock;
 use crate::token::Returns;
 
 /// One of the head's inputs.
-#[derive(Debug)]
 pub struct Intake {
     /// Its stream.
     pub schema: Arc<Schema>,
-    /// By sending lane: the tasks there.
-    pub senders: Vec<Arc<[TaskId]>>,
+    /// By sending lane: the tasks there, as far as they are known here.
+    senders: Vec<Arc<[TaskId]>>,
+    /// All that there are.
+    all: Arc<Senders>,
+}
+
+impl Intake {
+    /// An input that these lanes send to.
+    pub fn new(schema: Arc<Schema>, all: Arc<Senders>) -> Self {
+        Self { schema, senders: all.tasks_from(0), all }
+    }
+
+    #[cold]
+    fn refresh(&mut self) {
+        self.senders.extend(self.all.tasks_from(self.senders.len()));
+    }
 }
 
 /// What a step did.
@@ -48,6 +63,8 @@ pub struct Chain {
     pub acks: AckOut,
     intakes: Vec<Intake>,
     batch: Option<Batch>,
+    /// Where tasks are to be found, in a slot that isn't alone.
+    ways: Option<Follower>,
     /// When the step before ended: the next one's beginning.
     last_ns: u64,
     sent_ns: u64,
@@ -73,11 +90,47 @@ impl Chain {
             acks,
             intakes,
             batch: None,
+            ways: None,
             last_ns: 0,
             sent_ns: 0,
             spent_ns: 0,
             turn: 0,
         }
+    }
+
+    /// Follows changes of where tasks are.
+    #[must_use]
+    pub fn following(mut self, ways: Follower) -> Self {
+        self.ways = Some(ways);
+        self
+    }
+
+    /// Takes the ways that hold now: what is filled for a task goes where the task is.
+    #[inline]
+    pub fn follow_ways(&mut self) {
+        if let Some(ways) = self.ways.as_mut().and_then(Follower::newer) {
+            self.take_ways(&ways);
+        }
+    }
+
+    #[cold]
+    fn take_ways(&mut self, ways: &Ways) {
+        self.nodes.iter_mut().for_each(|node| node.outputs.reroute(ways, self.last_ns));
+        self.acks.reroute(ways.acks.clone());
+    }
+
+    /// Makes sure that a batch's sender is known. To be called before anything is asked of the batch.
+    #[inline]
+    pub fn meet(&mut self, batch: &Batch) {
+        let intake = &mut self.intakes[usize::from(batch.input)];
+        if usize::from(batch.sender) >= intake.senders.len() {
+            intake.refresh();
+        }
+    }
+
+    /// The tasks of a sender that was met.
+    pub fn senders(&self, input: u16, sender: u16) -> &[TaskId] {
+        &self.intakes[usize::from(input)].senders[usize::from(sender)]
     }
 
     /// Prepares all bolts.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use squall_types::TaskId;
+use squall_types::{ComponentId, TaskId};
 
 use crate::token::Notify;
 
@@ -50,6 +50,9 @@ pub struct Control {
     /// Tasks to kill, and how many: lanes look at the number before they take the lock.
     kills: Mutex<Vec<TaskId>>,
     kill_count: AtomicUsize,
+    /// Spouts whose roots were lost with a slot, loss by loss, and how many losses: looked at likewise.
+    losses: Mutex<Vec<Arc<[ComponentId]>>>,
+    loss_count: AtomicUsize,
 }
 
 impl Control {
@@ -66,6 +69,8 @@ impl Control {
             lanes: Mutex::default(),
             kills: Mutex::default(),
             kill_count: AtomicUsize::new(0),
+            losses: Mutex::default(),
+            loss_count: AtomicUsize::new(0),
         }
     }
 
@@ -123,7 +128,8 @@ impl Control {
         }
     }
 
-    fn wake_all(&self) {
+    /// Wakes all lanes.
+    pub fn wake_all(&self) {
         let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         lanes.iter().for_each(|lane| lane.notify());
     }
@@ -147,6 +153,24 @@ impl Control {
         let taken = kills.extract_if(.., |task| owns(*task)).collect();
         self.kill_count.store(kills.len(), Ordering::Release);
         taken
+    }
+
+    /// Has the ledgers of these spouts give up all roots that they have opened so far.
+    pub fn lose(&self, spouts: Arc<[ComponentId]>) {
+        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        losses.push(spouts);
+        self.loss_count.store(losses.len(), Ordering::Release);
+        drop(losses);
+        self.wake_all();
+    }
+
+    /// The losses that a lane hasn't seen, of which it has seen so many.
+    #[inline]
+    pub fn losses_since(&self, seen: usize) -> Vec<Arc<[ComponentId]>> {
+        if self.loss_count.load(Ordering::Acquire) == seen {
+            return Vec::new();
+        }
+        self.losses.lock().unwrap_or_else(PoisonError::into_inner)[seen..].to_vec()
     }
 
     /// Rows were put on (or, negative, taken off) an edge that closes a cycle.

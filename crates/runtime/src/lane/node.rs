@@ -324,6 +324,7 @@ impl Node {
                     if let Some(failure) = result.err().or(emitted) {
                         self.outputs.withdraw(acks);
                         self.keep_error(task, &failure, false);
+                        self.metrics.tasks()[task].errors.outside += 1;
                     } else {
                         self.tasks[task].run.emitted += (self.outputs.appended - before) as u64;
                     }
@@ -332,6 +333,7 @@ impl Node {
                     self.outputs.withdraw(acks);
                     // A start that must wait is taken up by the next run.
                     let _ = self.panicked(task, &*panic, &run.clock);
+                    self.metrics.tasks()[task].errors.outside += 1;
                 }
             }
             self.metrics.run_ends(run.clock.now_ns());

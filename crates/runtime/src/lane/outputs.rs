@@ -7,13 +7,15 @@
 use std::sync::Arc;
 
 use squall_engine::edges::EdgeIds;
-use squall_types::{Anchor, EdgeId, IntoRow, Mark, RootId, RowWriter, Schema, TaskId, Value};
+use squall_types::{Anchor, EdgeId, IntoRow, Mark, RootId, RowWriter, Schema, TaskId, Timestamp, Value};
 
 use super::acks::AckOut;
+use super::edge::Edge;
 use super::heads::{Heads, NO_HEAD};
 use super::moving::Chosen;
 use super::router::Router;
-use super::target::{Blocked, Edge, FlushPolicy};
+use super::target::{Blocked, FlushPolicy};
+use super::ways::Ways;
 use crate::api::{EmitError, RouteError, StreamHandle};
 use crate::tap::Tap;
 
@@ -174,6 +176,8 @@ pub struct Outputs {
     pub lead_nowhere: bool,
     /// Sees what is emitted.
     pub tap: Option<Arc<dyn Tap>>,
+    /// The watermark that was sent last: who is new among the receivers gets it first.
+    watermark: Option<Timestamp>,
 }
 
 impl Outputs {
@@ -190,6 +194,7 @@ impl Outputs {
             error: None,
             lead_nowhere: false,
             tap: None,
+            watermark: None,
         }
     }
 
@@ -495,13 +500,26 @@ impl Outputs {
 
     /// Puts a mark behind everything on every edge that marks cross. The caller has routed, and flushed what came before.
     pub fn mark(&mut self, mark: Mark) {
+        if let Mark::Watermark(to) = mark {
+            self.watermark = Some(to);
+        }
         for stream in &mut self.streams {
             for edge in stream.edges.iter_mut().filter(|edge| !edge.feedback) {
-                for target in &mut edge.targets {
+                // Who isn't to be found is told later, when it is.
+                for target in edge.targets.iter_mut().filter(|target| !target.held) {
                     debug_assert!(target.batch.is_empty(), "a mark closes what was flushed");
                     target.batch.mark = Some(mark);
                 }
             }
+        }
+    }
+
+    /// Tasks are elsewhere from now on: what is filled for them, or waits to be routed, goes there.
+    #[cold]
+    pub fn reroute(&mut self, ways: &Ways, now_ns: u64) {
+        for stream in &mut self.streams {
+            let width = stream.width;
+            stream.edges.iter_mut().for_each(|edge| edge.reroute(ways, width, self.watermark, now_ns));
         }
     }
 }

@@ -9,10 +9,11 @@ use squall_engine::ledger::FailureKind;
 use squall_types::{Anchor, KeyGroup, Route, Value};
 
 use super::acks::AckOut;
+use super::edge::Edge;
 use super::moving::{Chosen, Moving, deal};
 use super::outputs::OutStream;
 use super::router::Router;
-use super::target::{Edge, Target};
+use super::target::Target;
 use crate::api::RouteError;
 
 /// Routes all rows of a stream. The last edge takes the values; the ones before it copies.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use squall_engine::backoff::RestartPolicy;
 use squall_engine::ledger::{FailureKind, Ledger, LedgerConfig, Outcome, Settled};
-use squall_types::{EdgeId, Incarnation, RootId, TaskId, Timestamp};
+use squall_types::{EdgeId, RootId, TaskId, Timestamp};
 
 use super::acks::AckOut;
 use super::heads::Heads;
@@ -15,6 +15,7 @@ use super::room::Room;
 use crate::api::{Failure, LaneSink, Next, Sink, Spout, SpoutCollector, SpoutContext, SpoutWaker, TaskInfo};
 use crate::clock::Clock;
 use crate::metrics::{Errors, Latency, NodeMetrics, UserMetrics};
+use crate::slot::SpoutLife;
 use crate::tap::Tap;
 
 /// When a spout is called next.
@@ -75,6 +76,8 @@ pub trait SpoutCell: Send {
     fn extend(&mut self, root: RootId, now_ns: u64);
     /// Fails what is due.
     fn expire(&mut self, now_ns: u64);
+    /// Gives up all roots that are pending.
+    fn lose(&mut self, now_ns: u64);
     /// When the first root is due, in nanoseconds.
     fn next_deadline(&self) -> Option<u64>;
     /// Writes what has become of its roots: before other code runs, so that the books are right even if that hangs.
@@ -123,7 +126,10 @@ struct SpoutRun {
     acked: u64,
     failed: u64,
     timed_out: u64,
+    /// Lost with the instance that knew them.
     lost: u64,
+    /// Lost with another slot: the instance is told, as of others that fail.
+    lost_elsewhere: u64,
     restarts: u64,
     busy_ns: u64,
     complete: Latency,
@@ -145,14 +151,17 @@ pub struct SpoutParts<S: Spout> {
     pub tap: Option<Arc<dyn Tap>>,
     /// The least time between two calls of `next`, in nanoseconds: 0, but for simulated time, which moves while lanes wait.
     pub pace_ns: u64,
+    /// Tells its roots from those of its earlier lives.
+    pub life: SpoutLife,
 }
 
 impl<S: Spout> SpoutTask<S> {
     /// A task that isn't open yet.
     pub fn new(parts: SpoutParts<S>) -> Self {
-        let SpoutParts { info, index, make, tracking, waker, metrics, user_metrics, tap, pace_ns } = parts;
+        let SpoutParts { info, index, make, tracking, waker, metrics, user_metrics, tap, pace_ns, life } = parts;
+        let SpoutLife { incarnation, first } = life;
         let ledger = tracking.map(|(timeout_ns, max_pending)| {
-            Ledger::new(LedgerConfig { task: info.task, incarnation: Incarnation::default(), timeout_ns, max_pending })
+            Ledger::starting_at(LedgerConfig { task: info.task, incarnation, timeout_ns, max_pending }, first)
         });
         Self {
             spout: make(),
@@ -323,7 +332,7 @@ impl<S: Spout> Settle<'_, S> {
                 match kind {
                     FailureKind::Failed => self.run.failed += 1,
                     FailureKind::TimedOut => self.run.timed_out += 1,
-                    FailureKind::Lost => self.run.lost += 1,
+                    FailureKind::Lost => self.run.lost_elsewhere += 1,
                 }
                 self.spout.fail(id, kind);
             }
@@ -471,6 +480,11 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
         }
     }
 
+    fn lose(&mut self, now_ns: u64) {
+        self.with_ledger(now_ns, |ledger, settle| ledger.lose_all(&mut |settled| settle.on(settled)));
+        self.book_counts();
+    }
+
     fn next_deadline(&self) -> Option<u64> {
         self.ledger.as_ref().and_then(Ledger::next_deadline)
     }
@@ -481,11 +495,11 @@ impl<S: Spout> SpoutCell for SpoutTask<S> {
         task.executed += std::mem::take(&mut self.run.calls);
         task.emitted += std::mem::take(&mut self.run.emitted);
         task.acked += std::mem::take(&mut self.run.acked);
-        self.failed += self.run.failed + self.run.timed_out;
+        self.failed += self.run.failed + self.run.timed_out + self.run.lost_elsewhere;
         task.given_up += self.run.lost;
         task.failed += std::mem::take(&mut self.run.failed);
         task.timed_out += std::mem::take(&mut self.run.timed_out);
-        task.lost += std::mem::take(&mut self.run.lost);
+        task.lost += std::mem::take(&mut self.run.lost) + std::mem::take(&mut self.run.lost_elsewhere);
         task.pending = self.ledger.as_ref().map_or(0, |ledger| ledger.pending() as u64);
     }
 

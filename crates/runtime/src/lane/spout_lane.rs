@@ -30,6 +30,8 @@ pub struct SpoutLane {
     ticks: Vec<Tick>,
     active: bool,
     ended: bool,
+    /// Losses that the ledgers know of.
+    losses: usize,
     turn_began_ns: u64,
     booked_ns: u64,
 }
@@ -54,6 +56,7 @@ impl SpoutLane {
             ticks,
             active: false,
             ended: false,
+            losses: 0,
             turn_began_ns: 0,
             booked_ns: 0,
         }
@@ -77,6 +80,7 @@ impl SpoutLane {
         while self.control.phase() != Phase::Stopping {
             self.follow_phase();
             self.follow_kills();
+            self.chain.follow_ways();
             self.take_acks();
             self.chain.take_returns();
             let called = self.call_spouts().await;
@@ -128,6 +132,16 @@ impl SpoutLane {
             self.inbox.done(rows, bytes, batch);
         }
         self.cells.iter_mut().for_each(|cell| cell.expire(now_ns));
+        self.follow_losses(now_ns);
+    }
+
+    /// Gives up the roots that may have been lost with another slot. The acks that came before that was known have been taken.
+    fn follow_losses(&mut self, now_ns: u64) {
+        for spouts in self.control.losses_since(self.losses) {
+            self.losses += 1;
+            let lost = self.cells.iter_mut().filter(|cell| spouts.contains(&cell.info().component));
+            lost.for_each(|cell| cell.lose(now_ns));
+        }
     }
 
     fn apply(&mut self, batch: &AckBatch, now_ns: u64) {
@@ -289,6 +303,7 @@ impl SpoutLane {
             let waited = self.chain.wake() - began;
             blocked.inbox.add_blocked_ns(waited);
             self.chain.add_blocked_ns(waited);
+            self.chain.follow_ways();
             self.take_acks();
         }
     }

@@ -1,14 +1,11 @@
-//! Edges that leave a chain, and the batches that are filled for each receiving lane.
+//! The batches that are filled for each receiving lane.
 
 use std::sync::Arc;
 
-use squall_engine::shuffle::Load;
-use squall_types::{Anchor, Batch, KeyGroup, Route, TaskId, Value};
+use squall_types::{Anchor, Batch, Route, Value};
 
 use super::control::Control;
-use super::moving::Chosen;
 use super::outputs::{BATCH, BATCH_BYTES};
-use super::router::Router;
 use crate::inbox::{Inbox, Parcel, Size};
 
 impl Parcel for Batch {
@@ -77,12 +74,15 @@ pub struct Target {
     pub width: u16,
     /// For an edge that closes a cycle: whom to tell how full it is.
     pub feedback: Option<Arc<Control>>,
+    /// Nobody is there yet: rows wait here.
+    pub held: bool,
 }
 
 impl Target {
     /// A target with nothing to send.
     pub fn new(inbox: Arc<Inbox<Batch>>, input: u16, sender: u16, width: u16, feedback: Option<Arc<Control>>) -> Self {
-        Self { inbox, batch: Batch::default(), since_ns: u64::MAX, dealt: 0, input, sender, width, feedback }
+        let batch = Batch::default();
+        Self { inbox, batch, since_ns: u64::MAX, dealt: 0, input, sender, width, feedback, held: false }
     }
 
     /// Starts or goes on with the batch.
@@ -120,12 +120,11 @@ impl Target {
         }
         let mut batch = std::mem::take(&mut self.batch);
         (batch.input, batch.sender, batch.width, batch.sent_ns) = (self.input, self.sender, self.width, now_ns);
-        if let Some(control) = &self.feedback {
-            control.add_feedback(i64::from(batch.rows));
-            self.batch = self.inbox.push(batch);
-            return None;
-        }
-        match self.inbox.try_send(batch) {
+        let sent = match &self.feedback {
+            Some(control) => self.inbox.push(batch).inspect(|_| control.add_feedback(i64::from(rows))),
+            None => self.inbox.try_send(batch),
+        };
+        match sent {
             Ok(empty) => {
                 self.batch = empty;
                 None
@@ -136,61 +135,5 @@ impl Target {
                 Some(blocked)
             }
         }
-    }
-}
-
-/// A task of the consumer: in which of the edge's targets, and which task there.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    pub target: u16,
-    pub task: u16,
-}
-
-/// A subscription, seen from the sending lane.
-pub struct Edge {
-    pub router: Router,
-    pub targets: Vec<Target>,
-    /// By the consumer's tasks.
-    pub places: Vec<Place>,
-    /// By key group, where the edge is keyed: the place of the task that owns it, as rows are dealt there.
-    pub by_group: Box<[Chosen]>,
-    /// The consumer's tasks.
-    pub tasks: Arc<[TaskId]>,
-    /// The edge closes a cycle: unbounded, and marks don't cross it.
-    pub feedback: bool,
-    /// Rows carry a route: a receiving lane has several tasks, the edge is keyed, or the sending lane has several tasks.
-    pub routed: bool,
-}
-
-impl Edge {
-    /// An edge to `places`, the places of `tasks`, in these targets.
-    pub fn new(
-        router: Router,
-        targets: Vec<Target>,
-        places: Vec<Place>,
-        tasks: Arc<[TaskId]>,
-        feedback: bool,
-        routed: bool,
-    ) -> Self {
-        let by_group = router.groups().map_or_else(Box::default, |groups| {
-            let chosen = |group| {
-                let Place { target, task } = places[usize::from(groups.task_of(group))];
-                Chosen { target, route: Route { task, group, source: 0 } }
-            };
-            (0..groups.groups()).map(|group| chosen(KeyGroup::new(group))).collect()
-        });
-        Self { router, targets, places, by_group, tasks, feedback, routed }
-    }
-
-    /// All rows go to one task, and carry no route.
-    pub fn takes_all(&self) -> bool {
-        self.places.len() == 1 && !self.routed && !matches!(self.router, Router::Direct | Router::Custom(_))
-    }
-
-    /// The load of a consumer's task, for shuffles.
-    pub fn load(targets: &[Target], place: Place) -> Load {
-        let target = &targets[usize::from(place.target)];
-        let queued_rows = target.inbox.queued_rows().saturating_add(target.batch.rows);
-        Load { queued_rows, row_cost_ns: target.inbox.row_cost_ns(), full: queued_rows >= target.inbox.bound_rows() }
     }
 }

@@ -6,26 +6,33 @@ use std::time::Duration;
 
 use squall_engine::edges::EdgeIds;
 use squall_engine::ledger::FailureKind;
+use squall_engine::nearness::Nearness;
+use squall_engine::shuffle::Dealer;
 use squall_engine::state::StateStore;
-use squall_types::topology::{Fields, Keying, NotKeyed};
+use squall_types::topology::{Fields, Grouping, Keying, NotKeyed};
 use squall_types::{
-    Anchor, Batch, ComponentId, EdgeId, Incarnation, Mark, RootId, Schema, Sequence, TaskId, Tuple, Value,
+    Anchor, Batch, ComponentId, EdgeId, Incarnation, Mark, RootId, Schema, Sequence, TaskId, Timestamp, Tuple, Value,
 };
 
 use super::acks::{AckBatch, AckOut, AckRoutes};
-use super::bolt_lane::{BoltLane, Marks};
+use super::bolt_lane::BoltLane;
 use super::chain::{Chain, Intake};
 use super::control::{Control, Phase};
+use super::edge::{Edge, Subscribed};
 use super::heads::{Heads, NO_HEAD};
+use super::marks::{Marks, Voices};
 use super::node::{Node, TaskCell};
 use super::outputs::{BATCH, Origin, OutStream, Outputs};
 use super::router::Router;
-use super::target::{Edge, FlushPolicy, Place, Target};
+use super::senders::Senders;
+use super::target::FlushPolicy;
+use super::ways::{Way, Ways};
 use crate::api::{Bolt, Collector, Result, StreamHandle, TaskInfo};
 use crate::clock::Clock;
 use crate::inbox::{Bound, Inbox};
 use crate::metrics::{NodeMetrics, UserMetrics};
 use crate::token::{Notify, Returns};
+use crate::transport::LaneNumber;
 
 fn root(sequence: u64) -> RootId {
     RootId::new(TaskId::new(1), Incarnation::default(), Sequence::new(sequence))
@@ -99,9 +106,32 @@ fn a_branch_below_a_head_cancels_once_it_is_acked() {
 /// An edge to a single task, whose inbox takes a batch at a time.
 fn edge() -> (Edge, Arc<Inbox<Batch>>) {
     let inbox = Arc::new(Inbox::new(Bound { rows: 1, ..Bound::DEFAULT }));
-    let target = Target::new(inbox.clone(), 0, 0, 1, None);
-    let (places, tasks) = (vec![Place { target: 0, task: 0 }], Arc::from([TaskId::new(2)]));
-    (Edge::new(Router::Global, vec![target], places, tasks, false, false), inbox)
+    (edge_to(&ways(&[(2, &inbox, 0)]), Router::Global, &[2]), inbox)
+}
+
+/// Ways to these tasks: their inboxes, and their places there.
+fn ways(to: &[(u16, &Arc<Inbox<Batch>>, u16)]) -> Ways {
+    let mut ways = Ways::new(9, [false, false].into(), AckRoutes::new(Vec::new(), 9));
+    for (task, inbox, at) in to {
+        let shared = to.iter().filter(|(_, other, _)| Arc::ptr_eq(inbox, other)).count() > 1;
+        let way = Way { inbox: (*inbox).clone(), at: *at, shared, nearness: Nearness::Cluster, senders: None };
+        ways.set(TaskId::new(*task), way);
+    }
+    ways
+}
+
+fn edge_to(ways: &Ways, router: Router, tasks: &[u16]) -> Edge {
+    let subscribed = Subscribed {
+        component: 1,
+        input: 0,
+        grouping: Grouping::Shuffle,
+        width: 1,
+        tasks: tasks.iter().map(|task| TaskId::new(*task)).collect(),
+        lane: LaneNumber(0),
+        sources: [TaskId::new(1)].into(),
+        feedback: None,
+    };
+    Edge::new(router, subscribed, ways)
 }
 
 fn outputs() -> (Outputs, Arc<Inbox<Batch>>) {
@@ -243,11 +273,11 @@ async fn a_barrier_leaves_a_chain_behind_the_rows_before_it_once_every_sender_ha
     let out = Arc::new(Inbox::new(Bound::DEFAULT));
     edge.targets[0].inbox = out.clone();
     let inbox = Arc::new(Inbox::new(Bound::DEFAULT));
-    let senders = vec![[TaskId::new(8)].into(), [TaskId::new(9)].into()];
+    let senders = [8, 9].map(|task| (LaneNumber(task), [TaskId::new(task)].into()));
     let chain = Chain::new(
         vec![echo(0, Vec::new(), vec![1]), echo(1, vec![edge], Vec::new())],
         vec![None, Some((0, 0))],
-        vec![Intake { schema: schema(), senders }],
+        vec![Intake::new(schema(), Arc::new(Senders::new(senders)))],
         acks().0,
         Arc::new(Returns::new(inbox.clone())),
         Clock::system(),
@@ -255,11 +285,18 @@ async fn a_barrier_leaves_a_chain_behind_the_rows_before_it_once_every_sender_ha
     let control = Arc::new(Control::new(1));
     control.enlist(inbox.clone());
     control.set_phase(Phase::Active);
-    let lane = BoltLane::new(chain, inbox.clone(), Marks::new(&[Some(2)]), Vec::new(), control.clone(), vec![false]);
+    let lane = BoltLane::new(
+        chain,
+        inbox.clone(),
+        Marks::new(vec![Some(Voices { lanes: 2, tasks: Vec::new() })]),
+        Vec::new(),
+        control.clone(),
+        vec![false],
+    );
     let lane = tokio::spawn(lane.run());
     let barrier = Some(Mark::Barrier(7));
     for batch in [numbers(0, 1, barrier), numbers(1, 2, None), numbers(1, 3, barrier), numbers(0, 4, None)] {
-        inbox.push(batch);
+        assert!(inbox.push(batch).is_ok());
     }
     let mut seen = Vec::new();
     while seen.len() < 5 {
@@ -275,4 +312,83 @@ async fn a_barrier_leaves_a_chain_behind_the_rows_before_it_once_every_sender_ha
     assert_eq!(seen, [one(1), one(2), one(3), format!("{:?}", Mark::Barrier(7)), one(4)]);
     control.set_phase(Phase::Stopping);
     lane.await.expect("the lane ends");
+}
+
+/// What an inbox has been sent: values, the tasks that they are for, and the mark.
+fn sent(inbox: &Inbox<Batch>) -> (Vec<i64>, Vec<u16>, Option<Mark>) {
+    let batch = inbox.take().unwrap_or_default();
+    let number = |value: &Value| if let Value::Int(n) = value { *n } else { -1 };
+    let tasks = batch.routes.iter().map(|route| route.task).collect();
+    (batch.values.iter().map(number).collect(), tasks, batch.mark)
+}
+
+fn outputs_over(edge: Edge) -> Outputs {
+    let stream = OutStream::new(schema(), false, vec![edge], Vec::new());
+    Outputs::new(vec![stream], EdgeIds::new(1), false, [TaskId::new(1)].into())
+}
+
+#[test]
+fn rows_for_a_task_that_is_nowhere_wait_and_go_where_it_turns_up() {
+    let (here, there) = (Arc::new(Inbox::new(Bound::DEFAULT)), Arc::new(Inbox::new(Bound::DEFAULT)));
+    let mut outputs = outputs_over(edge_to(&ways(&[(2, &here, 0)]), Router::All, &[2, 3]));
+    let (mut acks, _) = acks();
+    append(&mut outputs, 3);
+    outputs.route(1, &mut acks, false, |_, _| ());
+    let blocked = outputs.flush(1, FlushPolicy::All, |_, _| ()).expect("nobody takes what is for task 3");
+    assert_eq!(sent(&here), (vec![0, 1, 2], vec![0, 0, 0], None));
+    let turned = ways(&[(2, &here, 0), (4, &there, 0), (3, &there, 1)]);
+    outputs.reroute(&turned, 2);
+    assert!(!blocked.inbox.is_left(), "whoever turns the signpost lets them go");
+    assert!(outputs.flush(2, FlushPolicy::All, |_, _| ()).is_none());
+    assert_eq!(sent(&there), (vec![0, 1, 2], vec![1, 1, 1], None));
+    assert_eq!(sent(&here), (Vec::new(), Vec::new(), None), "what was sent is not sent again");
+}
+
+#[test]
+fn rows_filled_for_a_task_that_is_lost_are_dealt_to_others_by_a_shuffle() {
+    let (one, two) = (Arc::new(Inbox::new(Bound::DEFAULT)), Arc::new(Inbox::new(Bound::DEFAULT)));
+    let both = ways(&[(2, &one, 0), (3, &two, 0)]);
+    let mut outputs = outputs_over(edge_to(&both, Router::Shuffle(Dealer::new(1)), &[2, 3]));
+    let (mut acks, _) = acks();
+    append(&mut outputs, 6);
+    outputs.route(1, &mut acks, false, |_, _| ());
+    outputs.reroute(&ways(&[(3, &two, 0)]), 2);
+    append(&mut outputs, 2);
+    outputs.route(3, &mut acks, false, |_, _| ());
+    assert!(outputs.flush(3, FlushPolicy::All, |_, _| ()).is_none());
+    let mut all = Vec::new();
+    while let (values, _, None) = sent(&two) {
+        if values.is_empty() {
+            break;
+        }
+        all.extend(values);
+    }
+    all.sort_unstable();
+    assert_eq!(all, [0, 0, 1, 1, 2, 3, 4, 5]);
+    assert!(one.take().is_none());
+}
+
+#[test]
+fn a_new_receiver_is_told_the_watermark_and_one_that_stays_is_not_told_again() {
+    let (stays, comes) = (Arc::new(Inbox::new(Bound::DEFAULT)), Arc::new(Inbox::new(Bound::DEFAULT)));
+    let mark = Mark::Watermark(Timestamp::from_micros(7));
+    let mut outputs = outputs_over(edge_to(&ways(&[(2, &stays, 0)]), Router::All, &[2, 3]));
+    outputs.mark(mark);
+    assert!(outputs.flush(1, FlushPolicy::All, |_, _| ()).is_none(), "who is nowhere holds up no mark");
+    assert_eq!(sent(&stays).2, Some(mark));
+    outputs.reroute(&ways(&[(2, &stays, 0), (3, &comes, 0)]), 2);
+    assert!(outputs.flush(2, FlushPolicy::All, |_, _| ()).is_none());
+    assert_eq!((sent(&comes).2, sent(&stays).2), (Some(mark), None));
+}
+
+#[test]
+fn acks_for_a_ledger_that_has_moved_follow_it() {
+    let (mut acks, before) = acks();
+    acks.ack(anchor(1, 5));
+    before.leave();
+    acks.flush(1, true, 0);
+    acks.ack(anchor(2, 6));
+    let after = Arc::new(Inbox::new(Bound::DEFAULT));
+    acks.reroute(AckRoutes::new(vec![(Arc::new(Inbox::new(Bound::DEFAULT)), vec![2]), (after.clone(), vec![1])], 3));
+    assert_eq!(told(&mut acks, &after), (vec![(1, 5), (2, 6)], Vec::new()));
 }

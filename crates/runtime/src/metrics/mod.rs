@@ -51,6 +51,8 @@ pub struct Errors {
     pub failures: u64,
     /// Calls that panicked.
     pub panics: u64,
+    /// Of both, calls for a tick or a watermark: what they would have emitted belongs to no root, so no root tells of them.
+    pub outside: u64,
     /// What the last one said.
     pub last: Option<String>,
     /// Where the last one came from, where that is known.

@@ -108,6 +108,7 @@ impl TaskMetrics {
         self.complete.merge(&other.complete);
         self.errors.failures += other.errors.failures;
         self.errors.panics += other.errors.panics;
+        self.errors.outside += other.errors.outside;
         if other.errors.last.is_some() {
             self.errors.last.clone_from(&other.errors.last);
             self.errors.backtrace.clone_from(&other.errors.backtrace);

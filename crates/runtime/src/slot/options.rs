@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use squall_types::Timestamp;
 
+use super::start::StartError;
 use crate::inbox::Bound;
 use crate::tap::Tap;
 
@@ -28,6 +29,18 @@ pub struct Options {
     pub stuck_after: Duration,
     /// Sees every row and every root; `None` costs nothing.
     pub tap: Option<Arc<dyn Tap>>,
+}
+
+impl Options {
+    /// The cores that lanes are dealt to.
+    pub(super) fn lane_cores(&self) -> usize {
+        if self.one_thread { 1 } else { self.cores }
+    }
+
+    /// The seed, drawn if none is given.
+    pub(super) fn seed(&self) -> Result<u64, StartError> {
+        self.seed.map_or_else(|| getrandom::u64().map_err(StartError::NoRandomness), Ok)
+    }
 }
 
 impl Default for Options {

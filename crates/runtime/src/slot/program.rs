@@ -6,6 +6,7 @@ use std::sync::Arc;
 use squall_types::topology::{Checked, Execution};
 use tokio::sync::watch;
 
+use super::life::SpoutLife;
 use crate::api::{AsyncBolt, Bolt, DynAsyncBolt, Spout, SpoutWaker, TaskInfo};
 use crate::lane::{
     AsyncFactory, BoltFactory, CustomGrouping, MakeSpout, Owner, SpoutCell, SpoutParts, SpoutTask, ThreadedSpout,
@@ -26,6 +27,7 @@ pub(crate) struct CellParts {
     pub user_metrics: UserMetrics,
     pub tap: Option<Arc<dyn Tap>>,
     pub pace_ns: u64,
+    pub life: SpoutLife,
     /// For a thread of its own to hold until it ends.
     pub running: watch::Receiver<()>,
 }
@@ -88,8 +90,8 @@ impl Code {
 }
 
 fn with<S: Spout>(parts: CellParts, make: MakeSpout<S>) -> SpoutParts<S> {
-    let CellParts { info, index, tracking, waker, metrics, user_metrics, tap, pace_ns, running: _ } = parts;
-    SpoutParts { info, index, make, tracking, waker, metrics, user_metrics, tap, pace_ns }
+    let CellParts { info, index, tracking, waker, metrics, user_metrics, tap, pace_ns, life, running: _ } = parts;
+    SpoutParts { info, index, make, tracking, waker, metrics, user_metrics, tap, pace_ns, life }
 }
 
 /// A checked topology with the code of each component.

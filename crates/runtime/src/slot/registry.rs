@@ -1,7 +1,7 @@
 //! What can be read of a running slot.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use squall_types::topology::{Checked, Execution, Kind};
 use squall_types::{Batch, ComponentId, TaskId};
@@ -70,24 +70,29 @@ pub struct Registry {
     topology: Arc<Checked>,
     clock: Clock,
     user: Vec<UserMetrics>,
-    lanes: Vec<LaneEntry>,
+    /// Lanes are added while others read.
+    lanes: RwLock<Vec<Arc<LaneEntry>>>,
 }
 
 impl Registry {
     /// A registry without lanes.
     pub fn new(program: &Program, clock: Clock, user: &[UserMetrics]) -> Self {
-        Self { topology: program.topology.clone(), clock, user: user.to_vec(), lanes: Vec::new() }
+        Self { topology: program.topology.clone(), clock, user: user.to_vec(), lanes: RwLock::default() }
     }
 
     /// Adds a lane.
-    pub fn add(&mut self, lane: LaneEntry) {
-        self.lanes.push(lane);
+    pub fn add(&self, lane: LaneEntry) {
+        self.lanes.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(lane));
+    }
+
+    fn lanes(&self) -> Vec<Arc<LaneEntry>> {
+        self.lanes.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether every lane rests, and a number that changes with every parcel sent.
     pub fn rest(&self) -> Option<u64> {
         let mut pushed = 0u64;
-        for lane in &self.lanes {
+        for lane in &self.lanes() {
             let rest = lane.inbox.rest();
             if !rest.idle {
                 return None;
@@ -99,18 +104,20 @@ impl Registry {
 
     /// Roots that are pending, over all spouts.
     pub fn pending(&self) -> u64 {
-        let nodes = self.lanes.iter().flat_map(|lane| &lane.nodes);
+        let lanes = self.lanes();
+        let nodes = lanes.iter().flat_map(|lane| &lane.nodes);
         nodes.map(|node| node.metrics.tasks().iter().map(|task| task.pending).sum::<u64>()).sum()
     }
 
     /// Lets every sender pass and drops what it sends: lanes are about to end.
     pub fn close(&self) {
-        self.lanes.iter().for_each(|lane| lane.inbox.close());
+        self.lanes().iter().for_each(|lane| lane.inbox.close());
     }
 
     /// Components whose code is being run, once each.
     pub fn running(&self) -> Vec<ComponentId> {
-        let nodes = self.lanes.iter().flat_map(|lane| &lane.nodes).filter(|node| node.metrics.is_running());
+        let lanes = self.lanes();
+        let nodes = lanes.iter().flat_map(|lane| &lane.nodes).filter(|node| node.metrics.is_running());
         let components: BTreeSet<usize> = nodes.map(|node| node.component).collect();
         components.into_iter().map(|component| self.topology.component(component).id.clone()).collect()
     }
@@ -127,7 +134,8 @@ impl Registry {
     /// and for how long.
     pub fn take_stuck(&self, longer_than_ns: u64) -> Vec<(ComponentId, u64)> {
         let now_ns = self.clock.now_ns();
-        let nodes = self.lanes.iter().flat_map(|lane| &lane.nodes);
+        let lanes = self.lanes();
+        let nodes = lanes.iter().flat_map(|lane| &lane.nodes);
         let shares = |node: &&NodeEntry| self.topology.component(node.component).execution != Execution::Blocking;
         nodes
             .filter(shares)
@@ -160,7 +168,7 @@ impl Registry {
                 user: user.snapshot(),
             })
             .collect();
-        for lane in &self.lanes {
+        for lane in &self.lanes() {
             for node in &lane.nodes {
                 let component = &mut components[node.component];
                 for (id, task) in node.tasks.iter().zip(node.metrics.tasks().iter()) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use squall_engine::plan::Place;
 use squall_types::ComponentId;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::assemble::{Assembled, LaneFuture};
@@ -23,6 +23,10 @@ const EVENTS_EVERY: u32 = 8;
 pub struct Threads {
     here: JoinSet<()>,
     threads: Vec<JoinHandle<()>>,
+    /// Where each core takes more lanes. None, where all run on the caller's thread.
+    cores: Vec<mpsc::UnboundedSender<LaneFuture>>,
+    /// Threads of lanes that block, ever started.
+    blocking: usize,
     /// Closed once all threads have let go of it.
     running: watch::Sender<()>,
     watcher: Option<Watcher>,
@@ -30,46 +34,64 @@ pub struct Threads {
 
 impl Threads {
     /// Drives all lanes on the runtime that calls, blocking ones too.
-    pub fn here(lanes: Vec<Assembled>) -> Self {
-        let mut here = JoinSet::new();
-        for lane in lanes {
-            here.spawn(guarded(lane.future));
-        }
-        Self { here, threads: Vec::new(), running: watch::channel(()).0, watcher: None }
+    pub fn here(running: watch::Sender<()>) -> Self {
+        let (threads, cores) = (Vec::new(), Vec::new());
+        Self { here: JoinSet::new(), threads, cores, blocking: 0, running, watcher: None }
     }
 
-    /// Starts a thread a core, and one for each lane that blocks. They hold `running`, as blocking spouts' threads do.
+    /// Starts a thread a core. They hold `running`, as blocking spouts' threads do.
     ///
     /// # Errors
     /// The system refuses a thread.
     pub fn spawn(
-        lanes: Vec<Assembled>,
         cores: usize,
         registry: &Arc<Registry>,
         stuck_after: Duration,
         running: watch::Sender<()>,
     ) -> Result<Self, StartError> {
-        let mut by_core: Vec<Vec<LaneFuture>> = (0..cores).map(|_| Vec::new()).collect();
-        let mut blocking = Vec::new();
-        for lane in lanes {
-            match lane.place {
-                Place::Core(core) | Place::Async(core) => by_core[core % cores].push(lane.future),
-                Place::Thread => blocking.push(lane.future),
+        let watcher = Some(Watcher::start(registry.clone(), stuck_after)?);
+        let mut all = Self { watcher, ..Self::here(running) };
+        for core in 0..cores {
+            // Lanes are as many as the topology has at the most, so nobody floods it.
+            let (more, lanes) = mpsc::unbounded_channel();
+            all.threads.push(drive(format!("squall-core-{core}"), lanes, all.running.subscribe())?);
+            all.cores.push(more);
+        }
+        Ok(all)
+    }
+
+    /// What threads hold while they run.
+    pub fn running(&self) -> watch::Receiver<()> {
+        self.running.subscribe()
+    }
+
+    /// Drives more lanes: those that block on threads of their own.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn add(&mut self, lanes: Vec<Assembled>) -> Result<(), StartError> {
+        for Assembled { place, future } in lanes {
+            match place {
+                _ if self.cores.is_empty() => _ = self.here.spawn(guarded(future)),
+                Place::Core(core) | Place::Async(core) => {
+                    // A core's thread ends only after this.
+                    let _ = self.cores[core % self.cores.len()].send(future);
+                }
+                Place::Thread => {
+                    let (only, lanes) = mpsc::unbounded_channel();
+                    let _ = only.send(future);
+                    let name = format!("squall-blocking-{}", self.blocking);
+                    self.blocking += 1;
+                    self.threads.push(drive(name, lanes, self.running.subscribe())?);
+                }
             }
         }
-        let mut threads = Vec::new();
-        for (core, lanes) in by_core.into_iter().enumerate() {
-            threads.push(drive(format!("squall-core-{core}"), lanes, running.subscribe())?);
-        }
-        for (number, lane) in blocking.into_iter().enumerate() {
-            threads.push(drive(format!("squall-blocking-{number}"), vec![lane], running.subscribe())?);
-        }
-        let watcher = Some(Watcher::start(registry.clone(), stuck_after)?);
-        Ok(Self { here: JoinSet::new(), threads, running, watcher })
+        Ok(())
     }
 
     /// Waits for all to end, but no longer than this. Says whether they did.
     pub async fn end(&mut self, grace: Duration) -> bool {
+        self.cores.clear();
         let here = log_panics(&mut self.here);
         if tokio::time::timeout(grace, async { tokio::join!(here, self.running.closed()) }).await.is_err() {
             return false;
@@ -103,14 +125,19 @@ async fn guarded(lane: LaneFuture) {
     .await;
 }
 
-fn drive(name: String, lanes: Vec<LaneFuture>, running: watch::Receiver<()>) -> Result<JoinHandle<()>, StartError> {
+/// A thread that drives the lanes that come, until no more can come and all have ended.
+fn drive(
+    name: String,
+    mut lanes: mpsc::UnboundedReceiver<LaneFuture>,
+    running: watch::Receiver<()>,
+) -> Result<JoinHandle<()>, StartError> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().global_queue_interval(REMOTE_EVERY).event_interval(EVENTS_EVERY);
     let runtime = runtime.build().map_err(StartError::NoThread)?;
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         runtime.block_on(async move {
             let mut set = JoinSet::new();
-            for lane in lanes {
+            while let Some(lane) = lanes.recv().await {
                 set.spawn(guarded(lane));
             }
             log_panics(&mut set).await;

@@ -22,7 +22,7 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(after_help = EXIT_CODES, disable_version_flag = true)]
 pub struct Args {
-    /// Prints the topology as JSON, with what may be chained and what is on these cores, and ends
+    /// Prints the topology as JSON, with what is chained on these cores, and ends
     #[arg(long)]
     pub describe: bool,
     /// Executors of a component

@@ -3,6 +3,8 @@
 mod args;
 mod describe;
 mod settings;
+#[cfg(unix)]
+mod slot;
 mod table;
 mod talk;
 
@@ -16,8 +18,8 @@ pub use describe::describe;
 
 use self::args::{Args, Level};
 use self::table::Table;
-use self::talk::CommandError;
-pub(crate) use self::talk::{Remainder, errors};
+use self::talk::{CommandError, say};
+pub(crate) use self::talk::{Remainder, errors, outside};
 use crate::TopologyBuilder;
 use crate::run::{Outcome, Runner};
 
@@ -27,7 +29,13 @@ use crate::run::{Outcome, Runner};
 /// and `--help` lists the rest. What it returns is the process's exit code: 0 if the topology ended or was drained with nothing
 /// left and no root given up, 1 if it couldn't start, something was left behind, or roots failed for good, 2 if the command line is wrong. Where components hang past the
 /// drain, the process is ended from here.
+///
+/// A worker's daemon starts it with `SQUALL_SLOT` in its environment; then it is a slot of that worker, and runs what it is told to.
 pub fn main(topology: TopologyBuilder) -> ExitCode {
+    #[cfg(unix)]
+    if let Some(folder) = slot::folder() {
+        return slot::run(topology, &folder);
+    }
     let name = topology.topology().name.to_string();
     let done =
         Args::read(&name, std::env::args_os()).map_err(CommandError::Usage).and_then(|args| act(topology, &args));
@@ -39,7 +47,7 @@ pub fn main(topology: TopologyBuilder) -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         },
         Err(error) => {
-            eprint!("{}", error.report());
+            say(&error.report());
             error.exit_code()
         }
     }
@@ -55,18 +63,18 @@ fn act(mut topology: TopologyBuilder, args: &Args) -> Result<ExitCode, CommandEr
     if args.describe {
         return print(&describe(&program, options.cores));
     }
-    log(args.log);
+    log(filter(args.log));
     let mut table = Table::default();
     let mut runner = Runner::new(program).options(options).drain_timeout(args.drain_timeout);
     if let Some(time) = args.run_for {
         runner = runner.run_for(time);
     }
     if let Some(every) = args.metrics_every {
-        runner = runner.every(every, |progress| eprint!("{}", table.next(progress.snapshot)));
+        runner = runner.every(every, |progress| say(&table.next(progress.snapshot)));
     }
     let outcome = runner.run()?;
     if args.metrics_every.is_some() {
-        eprint!("{}", table.next(&outcome.last));
+        say(&table.next(&outcome.last));
     }
     Ok(end(&outcome))
 }
@@ -77,15 +85,18 @@ fn print(description: &serde_json::Value) -> Result<ExitCode, CommandError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn log(level: Level) {
-    let level = match level {
+fn filter(level: Level) -> LevelFilter {
+    match level {
         Level::Off => LevelFilter::OFF,
         Level::Error => LevelFilter::ERROR,
         Level::Warn => LevelFilter::WARN,
         Level::Info => LevelFilter::INFO,
         Level::Debug => LevelFilter::DEBUG,
         Level::Trace => LevelFilter::TRACE,
-    };
+    }
+}
+
+fn log(level: LevelFilter) {
     let format = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_max_level(level);
     // A program that has set up its own log keeps it.
     let _ = tracing::subscriber::set_global_default(format.finish());
@@ -93,8 +104,8 @@ fn log(level: Level) {
 
 /// Says how it ended, the books last.
 fn end(outcome: &Outcome) -> ExitCode {
-    eprint!("{}", outcome.report());
-    eprintln!("{outcome}");
+    say(&outcome.report());
+    say(&format!("{outcome}\n"));
     let code = ExitCode::from(u8::from(!outcome.is_success()));
     if !outcome.books.hung.is_empty() {
         leave();

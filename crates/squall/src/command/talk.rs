@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 
-use squall_runtime::metrics::ComponentSnapshot;
+use squall_runtime::metrics::{ComponentSnapshot, Snapshot};
 use squall_types::Code;
 use squall_types::topology::{Invalid, NoSuchComponent};
 
@@ -78,6 +78,12 @@ pub enum Remainder {
         /// Roots.
         given_up: u64,
     },
+    /// Ticks or watermarks failed in bolts.
+    #[error("{calls} call(s) for ticks or watermarks failed: what they would have emitted is missing")]
+    Outside {
+        /// How many.
+        calls: u64,
+    },
     /// Threads couldn't be ended.
     #[error("still at work when the drain ended: {components}")]
     Hung {
@@ -88,12 +94,14 @@ pub enum Remainder {
 
 impl Remainder {
     /// What is left of a run.
-    pub fn of(books: &Books) -> Vec<Self> {
+    pub fn of(books: &Books, last: &Snapshot) -> Vec<Self> {
+        let calls = outside(last);
         let in_flight = (books.cut_short || books.left > 0).then_some(Self::InFlight { left: books.left });
         let components = books.hung.iter().map(|id| format!("{:?}", id.as_str())).collect::<Vec<_>>().join(", ");
         let hung = (!books.hung.is_empty()).then_some(Self::Hung { components });
         let given_up = (books.given_up > 0).then_some(Self::GivenUp { given_up: books.given_up });
-        given_up.into_iter().chain(in_flight).chain(hung).collect()
+        let outside = (calls > 0).then_some(Self::Outside { calls });
+        given_up.into_iter().chain(outside).chain(in_flight).chain(hung).collect()
     }
 
     /// All that has to be said of it.
@@ -101,7 +109,8 @@ impl Remainder {
         match self {
             Self::InFlight { .. } => {
                 let next = format!(
-                    "raise --drain-timeout (it is {:?} unless given); a source that can repeat emits them again",
+                    "give the drain more time than {:?}, with --drain-timeout where the program has it; a source that can repeat \
+                     emits them again",
                     Runner::DRAIN_TIMEOUT
                 );
                 report(Code::new(3005), self, &next)
@@ -111,6 +120,11 @@ impl Remainder {
                 self,
                 "look at the components' errors above; squall::Replay, around the spout, emits what fails again",
             ),
+            Self::Outside { .. } => report(
+                Code::new(3008),
+                self,
+                "look at the components' errors above; a tick or a watermark that may fail keeps what it has to say for the next one",
+            ),
             Self::Hung { .. } => report(
                 Code::new(3006),
                 self,
@@ -118,6 +132,11 @@ impl Remainder {
             ),
         }
     }
+}
+
+/// Calls for ticks and watermarks that failed.
+pub fn outside(last: &Snapshot) -> u64 {
+    last.components.iter().map(|component| component.total.errors.outside).sum()
 }
 
 fn in_flight(left: u64) -> String {
@@ -145,8 +164,13 @@ pub fn errors(component: &ComponentSnapshot) -> Option<String> {
     Some(text)
 }
 
+/// Talks on stderr. Where nobody can hear it, the topology runs all the same.
+pub fn say(text: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes());
+}
+
 /// An error with its causes, and what to do next.
-fn report(code: Code, error: &dyn std::error::Error, next: &str) -> String {
+pub fn report(code: Code, error: &dyn std::error::Error, next: &str) -> String {
     let mut text = format!("error[{code}]: {error}\n");
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -197,8 +221,13 @@ mod tests {
             user: UserSnapshot::default(),
         };
         assert_eq!(errors(&component), None);
-        component.total.errors =
-            Errors { failures: 1_234, panics: 1, last: Some("left: 1\nright: 2".to_owned()), backtrace: None };
+        component.total.errors = Errors {
+            failures: 1_234,
+            panics: 1,
+            outside: 0,
+            last: Some("left: 1\nright: 2".to_owned()),
+            backtrace: None,
+        };
         assert_eq!(errors(&component).unwrap(), "work: 1,234 failures, 1 panics, the last: left: 1 right: 2\n");
         component.total.errors.backtrace = Some("0: work\n  at work.rs:7".to_owned());
         assert!(errors(&component).unwrap().ends_with("right: 2\n    0: work\n      at work.rs:7\n"));
@@ -206,16 +235,16 @@ mod tests {
 
     #[test]
     fn what_is_left_is_said_and_hung_components_are_named() {
-        assert!(Remainder::of(&Books::default()).is_empty());
+        assert!(Remainder::of(&Books::default(), &Snapshot::default()).is_empty());
         let hung = vec![ComponentId::from("count"), ComponentId::from("sink")];
         let books = Books { left: 3, given_up: 2, cut_short: true, hung, ..Books::default() };
-        let said: String = Remainder::of(&books).iter().map(Remainder::report).collect();
+        let said: String = Remainder::of(&books, &Snapshot::default()).iter().map(Remainder::report).collect();
         assert!(said.contains("error[SQ3005]: 3 root(s) were still pending when"), "{said}");
         assert!(said.contains("error[SQ3007]: 2 root(s) failed"), "{said}");
         let untracked = Books { cut_short: true, ..Books::default() };
-        let said: String = Remainder::of(&untracked).iter().map(Remainder::report).collect();
+        let said: String = Remainder::of(&untracked, &Snapshot::default()).iter().map(Remainder::report).collect();
         assert!(said.starts_with("error[SQ3005]: rows in flight were dropped when the drain ended\n"), "{said}");
-        let said: String = Remainder::of(&books).iter().map(Remainder::report).collect();
+        let said: String = Remainder::of(&books, &Snapshot::default()).iter().map(Remainder::report).collect();
         assert!(said.contains("error[SQ3006]: still at work when the drain ended: \"count\", \"sink\""), "{said}");
     }
 }

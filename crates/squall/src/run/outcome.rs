@@ -8,7 +8,7 @@ use squall_runtime::Books;
 use squall_runtime::metrics::Snapshot;
 use squall_types::topology::Delivery;
 
-use crate::command::{Remainder, errors};
+use crate::command::{Remainder, errors, outside};
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,12 +48,12 @@ impl Outcome {
     /// up or left behind, with its cause and next step. Empty if nothing did.
     pub fn report(&self) -> String {
         let errors = self.last.components.iter().filter_map(errors);
-        errors.chain(Remainder::of(&self.books).iter().map(Remainder::report)).collect()
+        errors.chain(Remainder::of(&self.books, &self.last).iter().map(Remainder::report)).collect()
     }
 
-    /// Whether all went well: nothing was left behind, and no root that failed was given up.
+    /// Whether all went well: nothing was left behind, no root that failed was given up, and no tick or watermark failed.
     pub fn is_success(&self) -> bool {
-        self.is_whole() && self.books.given_up == 0
+        self.is_whole() && self.books.given_up == 0 && outside(&self.last) == 0
     }
 }
 

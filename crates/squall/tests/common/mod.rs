@@ -132,6 +132,11 @@ impl<L, F> Each<L, F>
 where
     F: FnMut(&Here<'_, L>, Event<'_>, &mut Collector<'_>) -> Result,
 {
+    /// A bolt that calls `call` for rows and ticks.
+    pub fn new(log: &Arc<L>, streams: Streams, call: F) -> Self {
+        Self { log: log.clone(), streams, call, watermarks: false, task: None, index: 0 }
+    }
+
     fn on(&mut self, event: Event<'_>, out: &mut Collector<'_>) -> Result {
         let task = self.task.expect("a bolt is prepared before it is called");
         (self.call)(&Here { log: &*self.log, task, index: self.index }, event, out)
@@ -145,7 +150,7 @@ where
     F: FnMut(&Here<'_, L>, Event<'_>, &mut Collector<'_>) -> Result + Clone + Send + Sync + 'static,
 {
     let log = log.clone();
-    move || Each { log: log.clone(), streams, call: call.clone(), watermarks: false, task: None, index: 0 }
+    move || Each::new(&log, streams, call.clone())
 }
 
 /// Makes bolts that call `call` for rows, ticks and watermarks.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -144,6 +145,21 @@ impl fmt::Display for ClusterId {
     }
 }
 
+/// The text is no cluster's id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no cluster's id; it is written as c- and 16 hexadecimal digits")]
+pub struct NotAClusterId(String);
+
+impl FromStr for ClusterId {
+    type Err = NotAClusterId;
+
+    fn from_str(text: &str) -> Result<Self, NotAClusterId> {
+        let digits = text.strip_prefix("c-").filter(|digits| digits.len() == 16 && !digits.starts_with('+'));
+        let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        number.and_then(Self::new).ok_or_else(|| NotAClusterId(text.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +182,15 @@ mod tests {
     fn ids_are_written_in_hexadecimal_of_a_fixed_width() {
         assert_eq!(RaftId::new(255).unwrap().to_string(), "00000000000000ff");
         assert_eq!(ClusterId::new(255).unwrap().to_string(), "c-00000000000000ff");
+    }
+
+    #[test]
+    fn a_clusters_id_is_read_as_it_is_written() {
+        let id = ClusterId::new(0x1f).unwrap();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in ["", "c-", "c-0000000000000000", "000000000000001f", "c-1f", "c-+00000000000001f"] {
+            assert_eq!(text.parse::<ClusterId>(), Err(NotAClusterId(text.to_owned())));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::graph::{self, Edges};
 use super::tasks::{Tasks, deal, dealt_to};
 use super::{Component, Kind, Topology};
+use crate::cluster::ExecutorId;
 use crate::{ComponentId, StreamId, TaskId};
 
 /// One input: a component, by index, and which of its inputs.
@@ -110,6 +111,13 @@ impl Checked {
         let tasks = self.tasks[component];
         let dealt = deal(u32::from(tasks.count()), self.component(component).parallelism, executor);
         tasks.slice(dealt)
+    }
+
+    /// One of a component's executors, by the name that the whole topology knows it by; numbered as for
+    /// [`tasks_of_executor`](Self::tasks_of_executor).
+    pub fn executor(&self, component: usize, executor: u32) -> ExecutorId {
+        let tasks = self.tasks_of_executor(component, executor);
+        ExecutorId { first: tasks.first(), last: tasks.last() }
     }
 
     /// Which of its component's executors runs a task.

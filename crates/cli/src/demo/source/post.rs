@@ -19,14 +19,26 @@ pub enum BadLine {
     TooLong(usize),
     #[error("not UTF-8 from byte {} on", .0.valid_up_to() + 1)]
     NotUtf8(#[source] std::str::Utf8Error),
-    #[error("not a post: {0}")]
+    #[error("not a JSON object, which a post is")]
+    NotAnObject,
+    #[error("not a post: {}", brief(&.0.to_string().replace(" at line 1 column ", ", column ")))]
     NotAPost(#[source] serde_json::Error),
-    #[error("created_at {at:?} is no time: {source}")]
+    #[error("created_at {:?} is no time: {source}", brief(at))]
     BadTime { at: String, source: <Timestamp as std::str::FromStr>::Err },
+}
+
+/// As much of a text as is worth showing.
+fn brief(text: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 120;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
 }
 
 /// What is read of a line; it may hold more.
 #[derive(Deserialize)]
+#[serde(expecting = "an object with created_at and text")]
 struct Line<'a> {
     #[serde(borrow)]
     created_at: Cow<'a, str>,
@@ -40,6 +52,9 @@ pub fn parse(line: &[u8]) -> Result<Option<Post>, BadLine> {
     let line = line.trim_start_matches('\u{FEFF}').trim_ascii();
     if line.is_empty() {
         return Ok(None);
+    }
+    if !line.starts_with('{') {
+        return Err(BadLine::NotAnObject);
     }
     let Line { created_at, text } = serde_json::from_str(line).map_err(BadLine::NotAPost)?;
     match created_at.parse() {
@@ -69,17 +84,17 @@ mod tests {
     #[test]
     fn a_bad_line_says_what_is_wrong() {
         let cases: [(&[u8], &str); 7] = [
-            (b"{", "not a post: EOF while parsing an object at line 1 column 1"),
-            (b"17", "not a post: invalid type: integer `17`, expected struct Line at line 1 column 2"),
-            (b"{\"created_at\": \"2014-08-14T16:50:00Z\"}", "not a post: missing field `text` at line 1 column 38"),
-            (b"{\"text\": \"\"}", "not a post: missing field `created_at` at line 1 column 12"),
+            (b"{", "not a post: EOF while parsing an object, column 1"),
+            (b"17", "not a JSON object, which a post is"),
+            (b"{\"created_at\": \"2014-08-14T16:50:00Z\"}", "not a post: missing field `text`, column 38"),
+            (b"{\"text\": \"\"}", "not a post: missing field `created_at`, column 12"),
             (
                 b"{\"created_at\": \"2014-02-30T16:50:00Z\", \"text\": \"\"}",
                 "created_at \"2014-02-30T16:50:00Z\" is no time: no such date or time",
             ),
             (
                 b"{\"created_at\": 5, \"text\": \"\"}",
-                "not a post: invalid type: integer `5`, expected a string at line 1 column 16",
+                "not a post: invalid type: integer `5`, expected a string, column 16",
             ),
             (b"{\"text\": \"\xFF\"}", "not UTF-8 from byte 11 on"),
         ];
