@@ -280,6 +280,8 @@ impl<M: StateMachine> Host<M> {
     fn refuses(&self, message: &Message) -> bool {
         match message.get_msg_type() {
             MessageType::MsgTimeoutNow if self.must_not_stand() => return true,
+            // Only its own master asks a leader to hand over.
+            MessageType::MsgTransferLeader => return true,
             MessageType::MsgSnapshot => {
                 let snapshot = message.get_snapshot();
                 let conf = crate::wire::conf_from_raft(snapshot.get_metadata().get_conf_state());

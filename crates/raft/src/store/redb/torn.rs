@@ -91,7 +91,8 @@ fn batches() -> Vec<Batch> {
         let hard = HardState { term: 2, vote: 1, commit: index - 1 };
         batches.push(Batch { entries: vec![entry(index, 2)], hard: Some(hard), ..Batch::default() });
     }
-    let snapshot = Snapshot { index: 15, term: 2, conf: crate::store::ConfState::default(), image: vec![9; 20_000] };
+    let conf = crate::store::ConfState { voters: vec![1], ..crate::store::ConfState::default() };
+    let snapshot = Snapshot { index: 15, term: 2, conf, image: vec![9; 20_000] };
     batches.push(Batch { snapshot: Some(snapshot), first: Some((12, 2)), ..Batch::default() });
     let hard = HardState { term: 3, vote: 0, commit: 18 };
     batches.push(Batch { entries: vec![entry(19, 3), entry(20, 3)], hard: Some(hard), ..Batch::default() });
