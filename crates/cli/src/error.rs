@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use squall_daemon::certs::{CertError, MaterialError, TlsFault};
 use squall_daemon::config::ConfigErrors;
 use squall_master::NodeError;
+use squall_master::offline::OfflineError;
 use squall_proto::Failure;
 use squall_types::{Code, codes};
 use squall_worker::WorkerError;
@@ -61,6 +62,9 @@ pub enum CliError {
     /// A master doesn't start, or failed.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// A cluster's next life isn't begun.
+    #[error(transparent)]
+    Offline(#[from] OfflineError),
     /// A worker doesn't start, or failed.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -223,6 +227,7 @@ impl CliError {
             },
             Self::Demo(_)
             | Self::Node(_)
+            | Self::Offline(_)
             | Self::Worker(_)
             | Self::Cert(_)
             | Self::NotDescribed { .. }
@@ -251,6 +256,7 @@ impl CliError {
         match self {
             Self::Demo(error) => error.code(),
             Self::Node(error) => error.code(),
+            Self::Offline(error) => error.code(),
             Self::Worker(error) => error.code(),
             Self::Config(errors) => {
                 errors.iter().next().map_or(codes::CONFIG_BROKEN, squall_daemon::config::ConfigError::code)
@@ -278,6 +284,7 @@ impl CliError {
         match self {
             Self::Demo(error) => format!("`squall explain {}` says more", error.code()),
             Self::Node(error) => error.next_step(),
+            Self::Offline(error) => error.next_step(),
             Self::Worker(error) => error.next_step().to_owned(),
             Self::Config(errors) => {
                 errors.iter().next().map(squall_daemon::config::ConfigError::next_step).unwrap_or_default()

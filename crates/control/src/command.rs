@@ -220,7 +220,7 @@ pub enum Fate {
         /// How long it had been silent, in milliseconds.
         silent_ms: u64,
     },
-    /// Its daemon is silent, but a slot of its answers.
+    /// It is silent, and a slot of its answers, or nobody has found it dead.
     CutOff,
     /// It is heard again.
     Back,
@@ -252,6 +252,11 @@ impl SecretHash {
     /// The hash with these bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 

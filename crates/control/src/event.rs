@@ -23,7 +23,7 @@ pub struct Event {
     pub actor: Option<UserName>,
     /// Where from; none: the cluster itself.
     pub origin: Option<Line>,
-    /// The request; none where Raft changed its members.
+    /// The request; none where Raft changed its members by itself.
     pub request: Option<RequestId>,
 }
 
@@ -339,7 +339,7 @@ impl What {
                 write!(f, "{name} is dead: nothing of it answered for {silent_ms} ms")
             }
             Self::WorkerFate { name, fate: Fate::CutOff } => {
-                write!(f, "{name} is cut off: its daemon is silent, its slots answer")
+                write!(f, "{name} is cut off: the masters don't hear it, and nobody has found it dead")
             }
             Self::WorkerFate { name, fate: Fate::Back } => write!(f, "{name} is heard again"),
             Self::WorkerFate { name, fate: Fate::Left } => write!(f, "{name} left"),

@@ -4,7 +4,7 @@ use squall_types::cluster::FeatureLevel;
 
 use crate::Command;
 
-/// The commands that a build understands. The newest, unless it is asked to behave as an older build does.
+/// The commands that a build understands, and from level 3 on who changes the members ([`Author`](crate::Author)). The newest, unless it is asked to behave as an older build does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Supported(FeatureLevel);
 
@@ -12,7 +12,10 @@ impl Supported {
     /// The first level there was.
     pub const OLDEST: FeatureLevel = FeatureLevel::new(1);
     /// This build's own level.
-    pub const NEWEST: FeatureLevel = FeatureLevel::new(2);
+    pub const NEWEST: FeatureLevel = FeatureLevel::new(3);
+
+    /// From this level of the cluster on, a leader's stamp counts only as far as the request's own time vouches for it.
+    pub const TWO_CLOCKS: FeatureLevel = FeatureLevel::new(3);
 
     /// What this build understands.
     pub const fn newest() -> Self {

@@ -7,6 +7,7 @@
 //! - the same input gives the same plan, and a plan moves only what must move.
 
 mod assignment;
+mod author;
 pub mod check;
 mod codec;
 mod command;
@@ -24,6 +25,7 @@ mod state;
 mod token;
 
 pub use assignment::{Assignment, Unplaced};
+pub use author::Author;
 pub use codec::{DecodeError, LONGEST_COMMAND, LONGEST_STATE};
 pub use command::{
     Assign, Audit, Capacity, Command, Envelope, Fate, NewToken, Options, Rebalance, Rebirth, Registration, SecretHash,
@@ -38,7 +40,7 @@ pub use refusal::{BlobUse, LevelBlocker, Limit, Misfit, Refusal};
 pub use requests::WINDOW;
 pub use shape::Shape;
 pub use state::{
-    Admin, Blob, Counts, Deployed, Member, Outcome, Quarantine, Reply, Seat, Seed, State, UNUSED_BLOBS_KEPT,
+    Admin, Birth, Blob, Counts, Deployed, Member, Outcome, Quarantine, Reply, Seat, Seed, State, UNUSED_BLOBS_KEPT,
     VERSIONS_KEPT, Version, Worker,
 };
 pub use token::{NotATokenId, Token, TokenId};

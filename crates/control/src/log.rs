@@ -7,6 +7,7 @@ use squall_types::cluster::Revision;
 use squall_types::{Code, Retry, codes};
 
 use crate::Event;
+use crate::state::BETWEEN_LIVES;
 
 /// How many events are kept at most.
 pub const EVENTS_KEPT: usize = 8_192;
@@ -65,12 +66,25 @@ impl EventLog {
         self.dropped.next()
     }
 
+    /// Where this life of the cluster begins, if a revision can only have been another's: it lies where the numbers jump, behind the last that
+    /// is known of the life before. What has happened there is not known here.
+    fn another_life(&self, start: usize, from: Revision) -> Option<Revision> {
+        let began = self.events.get(start)?.revision;
+        let before = start.checked_sub(1).and_then(|last| self.events.get(last)).map_or(self.dropped, |it| it.revision);
+        let last_known = began.get().checked_sub(BETWEEN_LIVES)?;
+        let jumps = before.get() <= last_known;
+        (jumps && from.get() > last_known + 1 && from < began).then_some(began)
+    }
+
     /// The events from a revision on, oldest first.
     pub(crate) fn since(&self, from: Revision) -> Result<impl Iterator<Item = &Event>, Compacted> {
         if from <= self.dropped && self.dropped > Revision::ZERO {
             return Err(Compacted { from, oldest: self.oldest() });
         }
         let start = self.events.partition_point(|event| event.revision < from);
+        if let Some(oldest) = self.another_life(start, from) {
+            return Err(Compacted { from, oldest });
+        }
         Ok(self.events.range(start..))
     }
 }

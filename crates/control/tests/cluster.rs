@@ -5,16 +5,17 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use common::{
     Log, blob, kill, name, raft_id, register, registration, seat, slot, store, submit, token, update, with_package,
     words, worker,
 };
 use squall_control::{
-    Admin, Audit, BlobUse, Command, Fate, LevelBlocker, Limit, Line, NewToken, Quarantine, Rebirth, Refusal, Reply,
-    SecretHash, TokenId, UNUSED_BLOBS_KEPT, VERSIONS_KEPT, WorkerRecord,
+    Admin, Audit, Author, BlobUse, Command, EVENTS_KEPT, Fate, LevelBlocker, Limit, Line, NewToken, Quarantine,
+    Rebirth, Refusal, Reply, SecretHash, Subject, TokenId, UNUSED_BLOBS_KEPT, VERSIONS_KEPT, WorkerRecord,
 };
-use squall_types::cluster::{Epoch, FeatureLevel, Revision, TopologyVersion, UnixMillis, WorkerIncarnation};
+use squall_types::cluster::{Epoch, FeatureLevel, RequestId, Revision, TopologyVersion, UnixMillis, WorkerIncarnation};
 use squall_types::{Retry, codes};
 
 #[test]
@@ -241,6 +242,50 @@ fn members_come_get_votes_and_leave_as_raft_says() {
     assert_eq!(change(&mut log, &members), ["d has a vote", "b (0000000000000002) is no member any more"]);
     assert_eq!(log.state.members()[&raft_id(4)].level, FeatureLevel::ZERO);
     assert_eq!(log.state.revision().get(), log.revision);
+}
+
+fn author(log: &Log, number: u128) -> Author {
+    let at = UnixMillis::new(log.now + 5);
+    let (actor, origin) = (Some("ann".parse().unwrap()), Some(Line::lossy("10.0.0.9")));
+    Author { request: RequestId::new(at, number), at, actor, origin }
+}
+
+#[test]
+fn a_change_of_the_members_says_whose_it_is_and_answers_its_request_from_then_on() {
+    let mut log = Log::with_words();
+    let author = author(&log, 77);
+    let seen = log.state.revision();
+    assert_eq!(log.state.answered(author.request, author.at), Ok(None));
+    assert_eq!(log.state.members_as_at(seen), Ok(()));
+    let members = BTreeMap::from([(raft_id(1), seat("a", true))]);
+    log.revision += 1;
+    let changed = Revision::new(log.revision);
+    let events = log.state.members_changed_by(changed, &members, Some(&author));
+    assert_eq!(events.len(), 2);
+    for event in &events {
+        assert_eq!((&event.actor, &event.origin), (&author.actor, &author.origin));
+        assert_eq!((event.request, event.at), (Some(author.request), author.at));
+    }
+    let later = author.at.plus(Duration::from_secs(60));
+    assert_eq!(log.state.answered(author.request, later), Ok(Some(changed)));
+    let much_later = author.at.plus(Duration::from_secs(300));
+    assert!(matches!(log.state.answered(author.request, much_later), Err(Refusal::RequestTooOld { .. })));
+    let expected = Refusal::NotAsExpected { subject: Subject::Cluster, expected: seen, actual: changed };
+    assert_eq!(log.state.members_as_at(seen), Err(expected));
+    log.done(submit("other"));
+    assert_eq!(log.state.members_as_at(changed), Ok(()), "what else is decided is no change of the members");
+}
+
+#[test]
+fn whether_members_have_changed_is_not_known_once_events_are_gone() {
+    let mut log = Log::with_words();
+    let seen = log.state.revision();
+    for round in 0..EVENTS_KEPT {
+        log.done(if round % 2 == 0 { Command::Drain(worker("w1")) } else { Command::Undrain(worker("w1")) });
+    }
+    assert_eq!(log.state.members_as_at(seen).map_err(|it| it.code()), Ok(()));
+    log.done(Command::Drain(worker("w2")));
+    assert_eq!(log.state.members_as_at(seen).map_err(|it| it.code()), Err(codes::NOT_AS_EXPECTED));
 }
 
 #[test]

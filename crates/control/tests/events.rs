@@ -166,7 +166,12 @@ fn told() -> Vec<(What, &'static str, &'static str, &'static str)> {
             worker,
             "node-1 is dead: nothing of it answered for 3100 ms",
         ),
-        (fate(Fate::CutOff), "worker-cut-off", worker, "node-1 is cut off: its daemon is silent, its slots answer"),
+        (
+            fate(Fate::CutOff),
+            "worker-cut-off",
+            worker,
+            "node-1 is cut off: the masters don't hear it, and nobody has found it dead",
+        ),
         (fate(Fate::Back), "worker-back", worker, "node-1 is heard again"),
         (fate(Fate::Left), "worker-left", worker, "node-1 left"),
         (

@@ -110,6 +110,27 @@ fn the_states_time_never_goes_back() {
 }
 
 #[test]
+fn a_leader_s_clock_that_runs_away_takes_the_state_s_time_no_further_than_the_callers_clock_vouches_for() {
+    const YEAR: u64 = 365 * 24 * 3_600_000;
+    let mut log = Log::at_level(3);
+    log.done(submit("words"));
+    for round in 0..5 {
+        let mut envelope = log.envelope(submit(&format!("t{round}")));
+        envelope.at = UnixMillis::new(envelope.at.get() + YEAR);
+        assert!(log.apply(&envelope).reply.is_ok(), "it was made just now, by its own clock");
+    }
+    assert!(log.state.now() <= UnixMillis::new(log.now + WINDOW_MS));
+    // The next leader's clock is right: what callers ask is as young as it was.
+    log.passes(1);
+    log.done(submit("other"));
+
+    // A year in which nothing was decided is no jump.
+    log.now += YEAR;
+    log.done(submit("next-year"));
+    assert!(log.state.now() >= UnixMillis::new(START + YEAR));
+}
+
+#[test]
 fn answers_that_nobody_can_ask_for_are_forgotten() {
     let mut log = Log::new();
     for number in 0..50 {

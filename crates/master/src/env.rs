@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 pub use squall_daemon::{BoxFuture, Bytes, Clock, Connection, Incoming, Machine, Network, Random};
 use squall_raft::{Contents, Disk, Keeping, RedbDisk, StorageError, Writer};
-use squall_types::cluster::{MasterName, RequestId};
+use squall_types::cluster::MasterName;
 
 use crate::blobs::{BlobDisk, FileDisk};
 
@@ -57,11 +57,6 @@ impl Env {
             #[cfg(feature = "simulation")]
             planted: None,
         }
-    }
-
-    /// A request id of this master's own.
-    pub(crate) fn request_id(&self) -> RequestId {
-        RequestId::new(self.clock.now(), u128::from_le_bytes(self.random.bytes()))
     }
 }
 

@@ -21,8 +21,8 @@ pub enum NodeError {
         source: Arc<std::io::Error>,
     },
     /// Its log stopped.
-    #[error("the log has stopped: {0}")]
-    Log(Arc<StopReason>),
+    #[error("the log has stopped")]
+    Log(#[source] Arc<StopReason>),
     /// A part of it ended that never should.
     #[error("{part} ended by itself{}", if *.panicked { ": it panicked" } else { "" })]
     Part {

@@ -6,7 +6,7 @@ use squall_control::plan::Standing;
 use squall_control::{Admin, State};
 use squall_proto::v1;
 use squall_raft::{Health as HostHealth, Role, Status};
-use squall_types::cluster::{RaftId, WorkerName};
+use squall_types::cluster::{RaftId, TopologyName, TopologyVersion, WorkerName};
 use squall_types::{Code, codes};
 
 use crate::core::Me;
@@ -115,6 +115,7 @@ impl Known<'_> {
         concerns.extend(self.of_workers());
         concerns.extend(self.of_slots());
         concerns.extend(self.of_executors());
+        concerns.extend(self.of_lost_blobs());
         concerns.extend(self.of_blobs());
         concerns.extend(self.of_plans());
         concerns.extend(self.of_drains());
@@ -136,17 +137,19 @@ impl Known<'_> {
 
     fn of_masters(&self) -> Vec<v1::Concern> {
         let mut concerns = Vec::new();
-        if self.stale || self.raft.leader.is_none() {
+        if self.raft.role == Role::Removed {
+            concerns.push(self.of_one_that_was_removed());
+        } else if self.stale || self.raft.leader.is_none() {
             let cause = "the masters have no leader: nothing can be changed, and no work is moved; what runs goes on";
-            let next_step = "start the masters that are down, and see that they reach each other; if a majority is lost for good: \
-                             docs/operations.md";
+            let next_step = "start the masters that are down, and see that they reach each other; if a majority is lost for good, stop \
+                             this one, and: squall masters recover (docs/operations.md)";
             concerns.push(red("cluster".to_owned(), codes::NO_QUORUM, cause, next_step));
         }
         if let HostHealth::Stopped(reason) = &self.raft.health {
             concerns.push(red(
                 format!("master {}", self.me.name),
                 reason.code(),
-                reason.to_string(),
+                crate::error::chain(&**reason),
                 reason.next_step(),
             ));
         }
@@ -178,6 +181,16 @@ impl Known<'_> {
         concerns
     }
 
+    fn of_one_that_was_removed(&self) -> v1::Concern {
+        let Me { name, address, .. } = self.me;
+        let cause =
+            "it is no member of its cluster any more: it was taken out, or the cluster began a new life without it";
+        let next_step = format!(
+            "stop it; to have it back: empty its data directory, start it, and where the others are: squall masters add {address}"
+        );
+        red(format!("master {name}"), codes::MASTER_REMOVED, cause, next_step)
+    }
+
     fn of_workers(&self) -> Vec<v1::Concern> {
         let Some(view) = self.view else { return Vec::new() };
         let concern = |(name, seen): (&WorkerName, &crate::leading::Seen)| {
@@ -186,8 +199,8 @@ impl Known<'_> {
                 Standing::Open | Standing::Unheard | Standing::Draining => return None,
                 Standing::Left if !in_use => return None,
                 Standing::Quarantined => "see why it comes and goes: its log, its network, its load".to_owned(),
-                Standing::Suspect => "wait: it answers, or another worker finds it silent too and its work is moved; a last worker is judged once another is heard".to_owned(),
-                Standing::CutOff => "see that it reaches the masters; its work goes on meanwhile".to_owned(),
+                Standing::Suspect => "wait: it answers, or another worker finds it silent too and its work is moved".to_owned(),
+                Standing::CutOff => "see that it runs and reaches the masters; its work is moved only if a live worker finds it dead, so if it is, and no other lives, start one".to_owned(),
                 Standing::Left => "nothing: its work is being moved".to_owned(),
                 Standing::Dead => format!("start it again, or if it is gone for good: squall forget {name}"),
             };
@@ -221,10 +234,22 @@ impl Known<'_> {
         concerns
     }
 
+    /// Packages that no master has: as after a restore, for backups have none.
+    fn of_lost_blobs(&self) -> Vec<v1::Concern> {
+        let needed = self.state.lost_blobs().filter_map(|(id, blob)| Some((id, blob.used_by.first()?)));
+        let concern = |(id, (name, version)): (squall_types::cluster::BlobId, &(TopologyName, TopologyVersion))| {
+            let cause = format!("no master has package {}, which {name}@{version} runs from", id.short());
+            let next_step = "bring it back: squall blobs put PROGRAM, with the file that was submitted";
+            red(format!("blob {}", id.short()), codes::BLOB_COPIES_MISSING, cause, next_step)
+        };
+        needed.map(concern).collect()
+    }
+
     fn of_blobs(&self) -> Vec<v1::Concern> {
+        let held = self.state.blobs().len() - self.state.lost_blobs().count();
         let concern = |(id, member): (&RaftId, &squall_control::Member)| {
             let missing = self.state.missing_blobs(*id).count();
-            let cause = format!("it lacks {missing} of the {} packages", self.state.blobs().len());
+            let cause = format!("it lacks {missing} of the {held} packages");
             let subject = format!("master {}", member.seat.name);
             (missing > 0).then(|| {
                 amber(
@@ -345,3 +370,6 @@ fn red(subject: String, code: Code, cause: impl Into<String>, next_step: impl In
 fn concern(health: v1::Health, subject: String, code: Code, cause: String, next_step: String) -> v1::Concern {
     v1::Concern { health: health.into(), subject, code: code.to_string(), cause, next_step }
 }
+
+#[cfg(test)]
+mod tests;

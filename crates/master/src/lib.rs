@@ -19,11 +19,15 @@ mod leading;
 mod machine;
 pub mod metrics;
 mod node;
+pub mod offline;
+mod own_time;
 mod packages;
 #[cfg(feature = "simulation")]
 mod planted;
 mod reign;
 mod services;
+#[cfg(test)]
+mod testing;
 pub mod tokens;
 
 pub use env::{BoxFuture, Bytes, Clock, Connection, Disks, Env, Incoming, Network, Random};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use squall_control::{Envelope, Line, Outcome, Seat, State, Supported};
+use squall_control::{Author, Envelope, Line, Outcome, Seat, State, Supported};
 use squall_raft::{Fatal, Members, Standing, StateMachine};
-use squall_types::cluster::{RaftId, Revision};
+use squall_types::cluster::{ClusterId, RaftId, Revision, UnixMillis};
 use tokio::sync::watch;
 
 /// The state that all parts of a master read. Only Raft's host changes it.
@@ -95,9 +95,19 @@ impl StateMachine for Machine {
     }
 
     fn members_changed(&mut self, index: Revision, members: &Members) {
-        let seats = seats(members);
-        self.change(|state| state.members_changed(index, &seats));
+        self.members_changed_by(index, members, &[]);
     }
+
+    fn members_changed_by(&mut self, index: Revision, members: &Members, note: &[u8]) {
+        let (seats, author) = (seats(members), Author::decode(note));
+        self.change(|state| state.members_changed_by(index, &seats, author.as_ref()));
+    }
+}
+
+/// What a log is applied to: nothing, since each begins with a snapshot of everything.
+pub(crate) fn empty(cluster: ClusterId) -> State {
+    let members = BTreeMap::new();
+    State::new(squall_control::Seed { cluster, at: UnixMillis::ZERO, level: Supported::OLDEST, members })
 }
 
 /// The members as the replicated state lists them.

@@ -60,6 +60,9 @@ pub enum ChangeError {
     /// An earlier change is still under way.
     #[error("another change of the members is under way")]
     InProgress,
+    /// They are not as the caller has seen them.
+    #[error("the members have changed since they were looked at")]
+    Changed,
     /// There is no such member.
     #[error("{id} is no member")]
     UnknownMember {
@@ -141,7 +144,7 @@ pub enum TransferError {
 #[derive(Debug, thiserror::Error)]
 pub enum StopReason {
     /// The disk failed.
-    #[error("the log can't be written")]
+    #[error("the log can't be used")]
     Storage(#[source] StorageError),
     /// The state machine can't go on.
     #[error("a committed entry can't be applied")]
@@ -219,7 +222,7 @@ impl ChangeError {
     pub const fn code(&self) -> Code {
         match self {
             Self::NotLeader { .. } => codes::NOT_LEADER,
-            Self::InProgress => codes::CHANGE_IN_PROGRESS,
+            Self::InProgress | Self::Changed => codes::CHANGE_IN_PROGRESS,
             Self::UnknownMember { .. } => codes::UNKNOWN_MEMBER,
             Self::AlreadyMember { .. } => codes::ALREADY_MEMBER,
             Self::NotALearner { .. } => codes::NOT_A_LEARNER,
@@ -237,6 +240,7 @@ impl ChangeError {
         match self {
             Self::NotLeader { .. } => FIND_LEADER,
             Self::InProgress => "wait until the earlier change is made, and try again",
+            Self::Changed => "see `squall masters` for who is a member now, and try again",
             Self::UnknownMember { .. } => "see `squall masters` for who is a member",
             Self::AlreadyMember { .. } => {
                 "see `squall masters`; a master that lost its disk comes back by `squall masters replace`"
@@ -260,9 +264,12 @@ impl ChangeError {
             | Self::Leads { .. }
             | Self::WouldLoseQuorum { .. }
             | Self::IdUsedBefore { .. } => Retry::No,
-            Self::NotLeader { .. } | Self::InProgress | Self::NotCaughtUp { .. } | Self::Unknown | Self::Stopped => {
-                Retry::Later
-            }
+            Self::NotLeader { .. }
+            | Self::InProgress
+            | Self::Changed
+            | Self::NotCaughtUp { .. }
+            | Self::Unknown
+            | Self::Stopped => Retry::Later,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What others hold of a host.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use squall_types::cluster::{RaftId, Revision};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -7,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::error::{ChangeError, ProposeError, ReadError, TransferError};
 use crate::host::{Change, Input};
 use crate::machine::Applied;
-use crate::members::Member;
+use crate::members::{Member, Members};
 use crate::status::Status;
 
 /// A host, as everybody else sees it. Cheap to clone; the host ends when it is [shut down](Self::shutdown), not when handles are dropped.
@@ -63,7 +65,12 @@ impl<R: Send + 'static> Raft<R> {
     /// # Errors
     /// If it may not be one, if another change is under way, or if this master doesn't lead.
     pub async fn add_learner(&self, member: Member) -> Result<Revision, ChangeError> {
-        self.change(Change::AddLearner(member)).await
+        self.change(Change::AddLearner(member), Terms::default()).await
+    }
+
+    /// The same changes of the members, on terms.
+    pub const fn on_terms(&self, terms: Terms) -> OnTerms<'_, R> {
+        OnTerms { raft: self, terms }
     }
 
     /// Lets a learner that has caught up vote.
@@ -71,7 +78,7 @@ impl<R: Send + 'static> Raft<R> {
     /// # Errors
     /// If it has not, is none, if another change is under way, or if this master doesn't lead.
     pub async fn promote(&self, id: RaftId) -> Result<Revision, ChangeError> {
-        self.change(Change::Promote(id)).await
+        self.change(Change::Promote(id), Terms::default()).await
     }
 
     /// Takes a member out, for ever.
@@ -79,7 +86,7 @@ impl<R: Send + 'static> Raft<R> {
     /// # Errors
     /// If that would lose the quorum, if it leads, is no member, if another change is under way, or if this master doesn't lead.
     pub async fn remove(&self, id: RaftId) -> Result<Revision, ChangeError> {
-        self.change(Change::Remove(id)).await
+        self.change(Change::Remove(id), Terms::default()).await
     }
 
     /// A member lost its disk: takes its old id out and lets the new one in as a learner. If it fails between the two, the old id is out, and
@@ -92,9 +99,9 @@ impl<R: Send + 'static> Raft<R> {
         self.add_learner(new).await
     }
 
-    async fn change(&self, change: Change) -> Result<Revision, ChangeError> {
+    async fn change(&self, change: Change, terms: Terms) -> Result<Revision, ChangeError> {
         let (answer, answered) = oneshot::channel();
-        self.inputs.send(Input::Change { change, answer }).await.map_err(|_| ChangeError::Stopped)?;
+        self.inputs.send(Input::Change { change, terms, answer }).await.map_err(|_| ChangeError::Stopped)?;
         answered.await.unwrap_or(Err(ChangeError::Stopped))
     }
 
@@ -120,5 +127,38 @@ impl<R: Send + 'static> Raft<R> {
     pub async fn halt(self) {
         self.stop.send_replace(true);
         self.inputs.closed().await;
+    }
+}
+
+/// What a change of the members is bound to.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// The members as who asks has seen them: if they are others by then, nothing is changed.
+    pub seen: Option<Arc<Members>>,
+    /// Goes with the change into the log, for [`StateMachine::members_changed_by`](crate::StateMachine::members_changed_by).
+    pub note: Vec<u8>,
+}
+
+/// Changes of the members, on [`Terms`].
+pub struct OnTerms<'a, R> {
+    raft: &'a Raft<R>,
+    terms: Terms,
+}
+
+impl<R: Send + 'static> OnTerms<'_, R> {
+    /// [`Raft::add_learner`].
+    ///
+    /// # Errors
+    /// As that, and [`ChangeError::Changed`].
+    pub async fn add_learner(self, member: Member) -> Result<Revision, ChangeError> {
+        self.raft.change(Change::AddLearner(member), self.terms).await
+    }
+
+    /// [`Raft::remove`].
+    ///
+    /// # Errors
+    /// As that, and [`ChangeError::Changed`].
+    pub async fn remove(self, id: RaftId) -> Result<Revision, ChangeError> {
+        self.raft.change(Change::Remove(id), self.terms).await
     }
 }

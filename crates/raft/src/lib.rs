@@ -26,19 +26,21 @@ mod logger;
 mod machine;
 mod members;
 mod network;
+mod replay;
 mod status;
 pub mod store;
 mod task;
 mod wire;
 
 pub use error::{ChangeError, ProposeError, ReadError, StopReason, TransferError};
-pub use handle::Raft;
+pub use handle::{OnTerms, Raft, Terms};
 pub use host::Keeping;
 #[cfg(feature = "planted")]
 pub use host::planted::Planted;
 pub use machine::{Applied, Fatal, StateMachine};
 pub use members::{Member, Members, Standing};
 pub use network::{Dial, RaftService};
+pub use replay::{Replayed, replay};
 pub use status::{Health, Progress, Role, Status};
 pub use store::{Contents, Disk, Identity, Pause, RedbDisk, StorageError, Writer};
 pub use task::{Running, Settings, start};

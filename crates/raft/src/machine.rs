@@ -32,6 +32,12 @@ pub trait StateMachine: Send + 'static {
 
     /// The members have changed at `index`; also told after each [`restore`](Self::restore).
     fn members_changed(&mut self, index: Revision, members: &Members);
+
+    /// The same, with the [note](crate::Terms::note) that the change was made with; empty, if it was made with none.
+    fn members_changed_by(&mut self, index: Revision, members: &Members, note: &[u8]) {
+        let _ = note;
+        self.members_changed(index, members);
+    }
 }
 
 /// What a command came to.

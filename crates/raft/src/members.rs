@@ -39,6 +39,13 @@ impl Members {
         Self { members, removed: BTreeSet::new() }
     }
 
+    /// One voter alone, in a new life of the cluster: whoever was a member before never will be again.
+    #[must_use]
+    pub fn succeeded_by(self, only: Member) -> Self {
+        let removed = self.members.into_keys().chain(self.removed).collect();
+        Self { removed, ..Self::of_voters([only]) }
+    }
+
     /// The member with this id.
     pub fn get(&self, id: RaftId) -> Option<(&Member, Standing)> {
         self.members.get(&id).map(|(member, standing)| (member, *standing))

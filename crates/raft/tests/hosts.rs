@@ -2,8 +2,11 @@
 
 mod common;
 
-use common::{Cluster, Node, cluster, member, name};
-use squall_raft::{ChangeError, Disk, Identity, ProposeError, RedbDisk, Role};
+use common::{Cluster, Journal, Node, cluster, member, name, open};
+use squall_raft::store::rebirth;
+use squall_raft::{ChangeError, Disk, Identity, Member, ProposeError, RedbDisk, Role, StateMachine, replay};
+use squall_types::cluster::{RaftId, Revision};
+use squall_types::codes;
 
 fn expected(count: u64) -> Vec<Vec<u8>> {
     (0..count).map(|number| number.to_string().into_bytes()).collect()
@@ -149,6 +152,35 @@ async fn a_member_that_was_taken_out_sees_it_and_votes_no_more() {
     leader.raft.remove(out.member.id).await.unwrap();
     out.until("it sees that it is out", |status| status.role == Role::Removed).await;
     assert_eq!(leader.raft.remove(leader.member.id).await, Err(ChangeError::Leads { id: leader.member.id }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_survivor_goes_on_alone_with_its_whole_log_and_the_others_are_told_that_they_are_out() {
+    let mut hosts = Cluster::form(3, 10, 2).await;
+    hosts.apply(0..35).await;
+    hosts.agree().await;
+    let mut found: Vec<_> = hosts.nodes.drain(..).map(Node::crash).collect();
+    let (old, file) = found.pop().unwrap();
+    let (mut disk, contents) = open(&file, &old.name).await;
+    let mut journal = Journal::default();
+    let replayed = replay(&contents, &mut journal).unwrap().unwrap();
+    assert_eq!(journal.all(), expected(35));
+    assert_eq!((replayed.last, replayed.members.len()), (replayed.committed.max(replayed.last), 3));
+
+    let only = Member { id: RaftId::new(9).unwrap(), ..old.clone() };
+    let identity = Identity { id: only.id, ..contents.identity.unwrap() };
+    let (members, at) = (replayed.members.succeeded_by(only.clone()), Revision::new(replayed.last.get() + 1_000));
+    disk.write(&rebirth(identity, members, journal.snapshot(), at, replayed.term)).unwrap();
+    drop(disk);
+    hosts.nodes.push(Node::start(&only, &file, 10, 2).await);
+    hosts.apply(35..40).await;
+    assert_eq!(hosts.agree().await, expected(40));
+    assert!(hosts.nodes[0].status().commit > at);
+
+    let (member, file) = found.pop().unwrap();
+    let back = Node::start(&member, &file, 10, 2).await;
+    back.until("it is told that it is out", |status| status.role == Role::Removed).await;
+    assert_eq!(hosts.nodes[0].raft.add_learner(member).await.unwrap_err().code(), codes::ID_USED_BEFORE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

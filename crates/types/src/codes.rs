@@ -231,6 +231,8 @@ codes! {
     TOKEN_REFUSED = Code::new(6202);
     /// A caller's role may not do this.
     ROLE_TOO_WEAK = Code::new(6203);
+    /// A certificate doesn't say whose it is.
+    CERT_NAMELESS = Code::new(6204);
     /// There is no room on disk for a package.
     BLOB_NO_ROOM = Code::new(6301);
     /// A package's bytes are not those that its name is the hash of.
@@ -283,6 +285,18 @@ codes! {
     BLOB_COPIES_MISSING = Code::new(6520);
     /// The masters have no quorum.
     NO_QUORUM = Code::new(6521);
+    /// A data directory that a backup was to be restored to has a cluster in it.
+    DATA_DIR_NOT_EMPTY = Code::new(6522);
+    /// A file is no backup.
+    NOT_A_BACKUP = Code::new(6523);
+    /// A data directory has nothing that a cluster could go on from.
+    NOTHING_TO_RECOVER = Code::new(6524);
+    /// A cluster that was to begin a new life has a leader.
+    CLUSTER_LIVES = Code::new(6525);
+    /// A master that was named belongs to another cluster.
+    OTHER_CLUSTER = Code::new(6526);
+    /// A master is no member of its cluster any more.
+    MASTER_REMOVED = Code::new(6527);
     /// No master answers.
     NO_MASTER = Code::new(7001);
     /// The time for a call is over, and what came of it isn't known.
@@ -327,4 +341,25 @@ codes! {
     SLOT_MISFIT = Code::new(8010);
     /// A process can't become a slot.
     SLOT_FOLDER = Code::new(8011);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_stand_in_their_order_and_none_is_given_twice() {
+        for pair in ALL.windows(2) {
+            assert!(pair[0].number() < pair[1].number(), "{} stands before {}", pair[0], pair[1]);
+        }
+    }
+
+    #[test]
+    fn each_is_read_back_from_how_it_is_written() {
+        for code in ALL {
+            assert_eq!(code.to_string().parse::<Code>(), Ok(*code));
+            let written = postcard::to_stdvec(code).unwrap();
+            assert_eq!(postcard::from_bytes::<Code>(&written), Ok(*code));
+        }
+    }
 }

@@ -283,6 +283,7 @@ impl Daemon {
             epoch: memory.age.epoch.get(),
             revision: memory.age.revision.get(),
             reports: reports.iter().map(wire::report).collect(),
+            witnessed: Vec::new(),
         };
         let unwritten = self.unwritten.iter().map(|cause| Concern {
             code: codes::WORKER_DISK,

@@ -204,6 +204,7 @@ impl Stream<'_> {
             epoch: said.hello.epoch,
             revision: said.hello.revision,
             concerns: said.concerns.clone(),
+            witnessed: Vec::new(),
         }))
     }
 

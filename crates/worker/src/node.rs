@@ -275,7 +275,7 @@ async fn bind(
 
 /// Tokens are the masters' to know: with TLS a certificate of the cluster has to do.
 fn allow(tls: bool, peer: &Peer) -> Result<(), Denied> {
-    if !tls || peer.identity.is_some() {
+    if !tls || matches!(peer.identity, Ok(Some(_))) {
         return Ok(());
     }
     let code = codes::NO_CREDENTIALS;

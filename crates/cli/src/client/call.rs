@@ -209,26 +209,13 @@ impl Client {
 }
 
 fn unreachable<T>(address: HostPort, error: tonic::transport::Error) -> Attempt<T> {
-    match fault(&error) {
+    match TlsFault::find(&error, End::Client) {
         // Certificates don't mend themselves.
         Some(fault) if !matches!(fault, TlsFault::Broken(_)) => {
             Attempt::Ended(CliError::Tls { address: address.to_string(), fault: Fault(Box::new(fault)) })
         }
         _ => Attempt::Again { leader: None, error: Met::Broken(innermost(&error)) },
     }
-}
-
-/// What is wrong with the connection's protection, if that is it. The first may be an error of this end, told by type; the second the words
-/// of a server that speaks TLS to a client that doesn't.
-fn fault(error: &(dyn Error + 'static)) -> Option<TlsFault> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.to_string().contains("SQ6107") {
-            return Some(TlsFault::TlsServer);
-        }
-        next = error.source();
-    }
-    TlsFault::find(error, End::Client)
 }
 
 fn judge<T>(address: &HostPort, status: Status) -> Attempt<T> {
@@ -241,7 +228,7 @@ fn judge<T>(address: &HostPort, status: Status) -> Attempt<T> {
             Retry::Later | Retry::No => Attempt::Ended(CliError::Refused(failure)),
         };
     }
-    if let Some(fault) = fault(&status) {
+    if let Some(fault) = TlsFault::find(&status, End::Client) {
         return Attempt::Ended(CliError::Tls { address: address.to_string(), fault: Fault(Box::new(fault)) });
     }
     match status.code() {

@@ -11,8 +11,8 @@ use squall_proto::v1::cluster_client::ClusterClient;
 use tokio_stream::StreamExt as _;
 use tonic::{Response, Status};
 
-use super::Session;
 use super::answer::{self, Done};
+use super::{Session, offline};
 use crate::client::{Client, Link, Pace};
 use crate::error::CliError;
 use crate::file::Partial;
@@ -49,6 +49,10 @@ pub enum MastersVerb {
         /// The file; it is not replaced
         file: PathBuf,
     },
+    /// On an empty data directory: make a cluster of one out of a backup
+    Restore(Box<offline::RestoreArgs>),
+    /// On a survivor's data directory, when a majority is lost for good: make a cluster of one out of what it holds
+    Recover(Box<offline::RecoverArgs>),
 }
 
 struct Masters(v1::MastersResponse);
@@ -94,6 +98,7 @@ pub async fn run(verb: &MastersVerb, session: &mut Session) -> Result<ExitCode, 
         MastersVerb::Replace { name } => replace(name, session).await,
         MastersVerb::Transfer { to } => transfer(to.as_deref(), session).await,
         MastersVerb::Backup { file } => backup(file, session).await,
+        MastersVerb::Restore(_) | MastersVerb::Recover(_) => unreachable!("these call no cluster"),
     }
 }
 
@@ -149,8 +154,10 @@ impl View for Led {
 }
 
 async fn transfer(to: Option<&str>, session: &mut Session) -> Result<ExitCode, CliError> {
+    let request =
+        v1::TransferLeadershipRequest { mutation: Client::mutation()?, to: to.unwrap_or_default().to_owned() };
     let call = |link| {
-        let request = v1::TransferLeadershipRequest { to: to.unwrap_or_default().to_owned() };
+        let request = request.clone();
         async move { ClusterClient::new(link).transfer_leadership(request).await }
     };
     let answer = session.client.change(call).await?;

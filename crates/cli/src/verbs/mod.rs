@@ -9,6 +9,7 @@ mod events;
 mod explain;
 mod follow;
 mod masters;
+mod offline;
 mod package;
 mod placed;
 mod status;
@@ -147,6 +148,15 @@ pub fn run(verb: Verb, flags: &SettingsFlags) -> Result<ExitCode, CliError> {
         Verb::Certs(verb) => certs::run(&verb, settings(flags)?.output),
         Verb::Config(verb) => config::run(&verb, settings(flags)?.output),
         Verb::Explain(args) => explain::run(&args, settings(flags)?.output),
+        Verb::Masters { verb: Some(masters::MastersVerb::Restore(args)) } => {
+            offline::restore(&args, settings(flags)?.output)
+        }
+        Verb::Masters { verb: Some(masters::MastersVerb::Recover(args)) } => {
+            offline::recover(&args, settings(flags)?.output)
+        }
+        Verb::Tokens { verb: Some(tokens::TokensVerb::Bootstrap(args)) } => {
+            tokens::bootstrap(&args, settings(flags)?.output)
+        }
         Verb::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "squall", &mut script);

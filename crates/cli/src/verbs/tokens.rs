@@ -4,16 +4,21 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use squall_master::Env;
+use squall_master::config::MasterConfig;
+use squall_master::tokens::Secret;
+use squall_master::tokens::wanted::{self, Wanted};
 use squall_proto::v1;
 use squall_proto::v1::cluster_client::ClusterClient;
-use squall_types::cluster::Role;
+use squall_types::cluster::{Role, UserName};
 use squall_types::duration;
 
 use super::Session;
 use super::answer::Done;
-use crate::client::{Client, now};
+use super::daemon::{DaemonArgs, load};
+use crate::client::{Client, Output, now};
 use crate::error::CliError;
-use crate::output::{Table, View, role, utc};
+use crate::output::{Table, View, role, show, utc};
 
 /// What is done about tokens.
 #[derive(Default, clap::Subcommand)]
@@ -37,6 +42,18 @@ pub enum TokensVerb {
         /// Its id
         id: String,
     },
+    /// On a master's machine: have an admin's token made, the first one or when all are lost; its secret is shown this once, on stdout
+    Bootstrap(Box<BootstrapArgs>),
+}
+
+/// For whom, and where.
+#[derive(clap::Args)]
+pub struct BootstrapArgs {
+    /// Whose it is
+    #[arg(default_value = "admin")]
+    user: UserName,
+    #[command(flatten)]
+    daemon: DaemonArgs<MasterConfig>,
 }
 
 struct Tokens(v1::TokensResponse);
@@ -89,6 +106,7 @@ pub async fn run(verb: &TokensVerb, session: &mut Session) -> Result<ExitCode, C
         }
         TokensVerb::Create { user, role, valid_for } => create(user, *role, *valid_for, session).await,
         TokensVerb::Revoke { id } => revoke(id, session).await,
+        TokensVerb::Bootstrap(_) => unreachable!("this calls no cluster"),
     }
 }
 
@@ -126,4 +144,31 @@ async fn revoke(id: &str, session: &mut Session) -> Result<ExitCode, CliError> {
     };
     let applied = session.client.change(call).await?;
     session.show(&Done::new(format!("token {id} is revoked"), Some(applied)))
+}
+
+/// How long it is waited for a master that runs to make the token.
+const MADE: Duration = Duration::from_secs(5);
+
+/// Asks for a token in a master's data directory.
+pub fn bootstrap(args: &BootstrapArgs, output: Output) -> Result<ExitCode, CliError> {
+    let config = load(&args.daemon)?;
+    let random = Env::machine().random;
+    let secret = Secret::new(random.bytes());
+    let wanted = Wanted::new(args.user.clone(), &secret, random.number());
+    let path = wanted::file(&config.data_dir);
+    wanted.ask(&config.data_dir).map_err(|source| CliError::File { what: "write", path: path.clone(), source })?;
+    let made = (0..MADE.as_millis() / 100).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        !path.exists()
+    });
+    let when =
+        if made { "it is good now" } else { "it is good once a master runs on this data directory and has a leader" };
+    eprintln!(
+        "token {} of {}, an admin's; {when}; keep it now: the cluster has its hash alone",
+        wanted.id, wanted.user
+    );
+    let created =
+        v1::CreateTokenResponse { applied: None, token: secret.reveal().to_owned(), id: wanted.id.to_string() };
+    show(&Created(created), output)?;
+    Ok(ExitCode::SUCCESS)
 }

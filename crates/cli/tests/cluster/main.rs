@@ -9,6 +9,7 @@ mod three;
 mod topologies;
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -71,6 +72,42 @@ fn a_package_comes_back_as_it_went() {
     let (code, _, stderr) = up.run(&format!("blobs get {id} again"));
     assert!(code == 1 && stderr.contains("SQ7005"), "{stderr}");
     assert_eq!(up.run("masters backup state.bin").0, 0);
+}
+
+#[test]
+fn a_cluster_goes_on_from_its_disk_or_from_a_backup_in_a_new_epoch() {
+    let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let up = Up::start(&["--listen", &listen]);
+    assert_eq!(up.run("tokens create ann").0, 0);
+    assert_eq!(up.run("masters backup state.bin").0, 0);
+    assert_eq!(up.run("tokens create bob").0, 0);
+    let at = ["--name", "m-1", "--listen", &listen, "--data-dir"];
+    let offline = |verb: &[&str], data: &str, dir: &Path| {
+        ran(squall().args(["masters"]).args(verb).args(at).arg(dir.join(data)).current_dir(dir))
+    };
+    let (code, stdout, stderr) = offline(&["recover"], "data/master", up.dir.path());
+    assert!((code, stdout.as_str()) == (1, "") && stderr.starts_with("error[SQ4027]: another process"), "{stderr}");
+
+    let dir = up.ended();
+    let (code, stdout, stderr) = offline(&["recover"], "data/master", dir.path());
+    assert!(code == 0 && stderr == "nothing was changed; to do it: the same with --force\n", "{stderr}");
+    assert!(stdout.contains(", tokens 2, packages 0\n"), "{stdout}");
+    assert!(stdout.ends_with("\n\nit has no other members\n"), "{stdout}");
+    let (code, stdout, _) = offline(&["recover", "--force"], "data/master", dir.path());
+    assert!(code == 0 && stdout.contains(&format!(", with m-1 at {listen} as its one master\n")), "{stdout}");
+    let (code, _, stderr) = offline(&["restore", "state.bin"], "data/master", dir.path());
+    assert!(code == 1 && stderr.starts_with("error[SQ6522]: "), "{stderr}");
+    let (code, stdout, stderr) = offline(&["restore", "state.bin"], "new/master", dir.path());
+    assert!(code == 0 && stdout.contains("tokens 1, ") && stderr.starts_with("next: start this master; "), "{stdout}");
+    let (code, _, stderr) = offline(&["restore", "nowhere.bin"], "other/master", dir.path());
+    assert!(code == 1 && stderr.starts_with("error[SQ7005]: "), "{stderr}");
+
+    for (data, tokens) in [("data", 2), ("new", 1)] {
+        let path = dir.path().join(data);
+        let up = Up::start(&["--listen", &listen, "--data-dir", path.to_str().unwrap()]);
+        assert_eq!(up.json("tokens list")["tokens"].as_array().unwrap().len(), tokens, "{data}");
+        assert!(up.json("status")["epoch"].as_u64().unwrap() > 1_000_000_000, "{data}");
+    }
 }
 
 #[test]
@@ -151,6 +188,45 @@ fn error_pages_and_completions_are_in_the_binary() {
         assert!(ran(squall().args(["completions", shell])).1.contains("rebalance"), "{shell}");
     }
     assert_eq!(ran(squall().arg("sumbit")).0, 2);
+}
+
+/// A master that may write no file longer than so many KiB, as on a disk that is full: its exit code, and what it said.
+fn on_a_full_disk(kib: u32, dir: &Path) -> (i32, String) {
+    let mut command = Command::new("sh");
+    // POSIX counts in blocks of 512 bytes; a limit that is met is an error, and no signal.
+    command.args(["-c", &format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kib * 2)]);
+    command.arg(env!("CARGO_BIN_EXE_squall")).args([
+        "master",
+        "--listen",
+        "127.0.0.1:0",
+        "--http-listen",
+        "",
+        "--data-dir",
+    ]);
+    let (code, _, stderr) = ran(command.arg(dir).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()));
+    (code, stderr)
+}
+
+#[test]
+fn a_master_on_a_full_disk_or_on_one_that_it_may_not_write_to_says_so_and_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, stderr) = on_a_full_disk(64, dir.path());
+    assert!(code == 1 && stderr.contains("error[SQ4025]: "), "{code} {stderr}");
+    assert!(stderr.contains("the disk is full") && stderr.contains("next: make room on the disk"), "{stderr}");
+
+    let closed = dir.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
+    let mut command = squall();
+    command.args(["master", "--listen", "127.0.0.1:0", "--http-listen", "", "--data-dir"]).arg(&closed);
+    // To root all is open.
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::process::CommandExt::uid(&mut command, 65_534);
+    }
+    let (code, _, stderr) = ran(&mut command);
+    assert!(code == 1 && (stderr.contains("error[SQ4026]: ") || stderr.contains("error[SQ6305]: ")), "{stderr}");
+    assert!(stderr.contains("next: "), "{stderr}");
 }
 
 #[test]

@@ -29,16 +29,33 @@ pub fn squall() -> Command {
 
 impl Up {
     pub fn start(flags: &[&str]) -> Self {
+        Self::of("up", flags)
+    }
+
+    /// A master alone: no worker takes what is submitted.
+    pub fn master(flags: &[&str]) -> Self {
+        Self::of("master", flags)
+    }
+
+    fn of(verb: &str, flags: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut command = squall();
-        command.args(["-o", "json", "up", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--name", "m-1"]);
-        command.args(["--log-level", "error"]).arg("--data-dir").arg(dir.path().join("data")).args(flags);
+        command.args(["-o", "json", verb, "--http-listen", "127.0.0.1:0", "--name", "m-1", "--log-level", "error"]);
+        command.env("SQUALL_LISTEN", "127.0.0.1:0").env("SQUALL_DATA_DIR", dir.path().join("data")).args(flags);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let up: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(up["pids"][0], child.id());
+        let pid = if verb == "up" { &up["pids"][0] } else { &up["pid"] };
+        assert_eq!(*pid, child.id());
         Self { address: up["grpc"].as_str().unwrap().to_owned(), child, dir }
+    }
+
+    /// Ends it as a crash would, and leaves what it wrote.
+    pub fn ended(mut self) -> TempDir {
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        drop(self);
+        dir
     }
 
     /// What a verb says: its exit code, stdout, stderr.

@@ -56,7 +56,7 @@ fn a_native_topology_is_planned_submitted_updated_rolled_back_and_killed() {
 
 #[test]
 fn what_waits_ends_with_its_own_code_and_says_what_is_in_the_way() {
-    let up = Up::start(&[]);
+    let up = Up::master(&[]);
     let program = word_count();
     let submit = format!("submit {} --wait --wait-timeout 0s", program.to_str().unwrap());
     let (code, _, stderr) = up.run(&submit);
@@ -88,7 +88,7 @@ fn what_waits_ends_with_its_own_code_and_says_what_is_in_the_way() {
 
 #[test]
 fn why_says_which_places_there_are_and_what_keeps_an_executor_off_the_rest() {
-    let up = Up::start(&[]);
+    let up = Up::master(&[]);
     let program = word_count();
     let _workers = [Worker::attach(&up.address, "node-1"), Worker::attach(&up.address, "node-2")];
     assert_eq!(up.run(&format!("submit {} --max-slots 1 --wait", program.to_str().unwrap())).0, 0);

@@ -8,6 +8,7 @@
 //! - a worker is dead only if it was silent for the whole time, nothing of it answered for as long, and a live worker found it silent too;
 //! - time in which the detector itself was not called doesn't count against anybody;
 //! - after an election each worker has one lease, less the silence that live workers have witnessed; until it is over, it counts as alive;
+//! - whoever is suspect is cut off or dead before long: silence that no live worker can witness cuts off, and moves nothing;
 //! - whoever leaves by itself has not failed.
 
 mod flaps;

@@ -256,15 +256,31 @@ fn a_lost_slot_of_a_worker_without_daemon_is_named() {
 }
 
 #[test]
-fn the_last_workers_death_waits_for_a_witness() {
+fn the_last_worker_is_cut_off_and_its_death_waits_for_a_witness() {
     let mut world = World::new(2);
     world.kill("w0");
     world.kill("w1");
+    world.run(secs(4));
+    assert_eq!(world.standing("w0"), Standing::Suspect, "there might be a witness yet");
+    world.run(secs(1));
+    let cut_off = ["w0", "w1"].map(|it| (it.to_owned(), Fate::CutOff));
+    assert_eq!((world.standing("w0"), world.standing("w1")), (Standing::CutOff, Standing::CutOff));
     world.run(secs(60));
-    assert_eq!(world.fates(), []);
+    assert_eq!(world.fates(), cut_off, "silence alone is no death, however long");
     world.edit("w1", |it| (it.daemon, it.incarnation) = (true, 2));
     world.run(secs(2));
     assert_eq!(world.dead(), BTreeSet::from(["w0".to_owned()]));
+}
+
+#[test]
+fn a_last_worker_that_comes_back_has_never_been_dead() {
+    let mut world = World::new(1);
+    world.kill("w0");
+    world.run(secs(20));
+    world.edit("w0", |it| (it.daemon, it.slots, it.incarnation) = (true, true, 2));
+    world.run(secs(1));
+    assert_eq!(world.fates(), [("w0".to_owned(), Fate::CutOff), ("w0".to_owned(), Fate::Back)]);
+    assert_eq!(world.standing("w0"), Standing::Open);
 }
 
 #[test]
@@ -467,7 +483,10 @@ proptest! {
         let mut world = World::new(count);
         world.machines.values_mut().for_each(|machine| machine.masters = false);
         world.run(secs(seconds));
-        prop_assert_eq!(world.fates(), []);
+        prop_assert_eq!(world.dead(), BTreeSet::new());
+        let stands = |it| matches!(world.detector.standing(it), Some(Standing::Open | Standing::Suspect | Standing::CutOff));
+        prop_assert!(world.machines.keys().all(stands));
+        prop_assert!(seconds < 6 || world.machines.keys().all(|it| world.detector.standing(it) == Some(Standing::CutOff)));
         world.machines.values_mut().for_each(|machine| machine.masters = true);
         world.run(secs(1));
         prop_assert!(world.machines.keys().all(|it| world.detector.standing(it) == Some(Standing::Open)));

@@ -16,7 +16,7 @@ enum Life {
     Quiet,
     /// Silent, and being asked.
     Suspect(Inquiry),
-    /// Silent for the whole time, but something of it answers.
+    /// Silent for the whole time, but something of it answers, or nobody is left who could find it dead.
     CutOff(Inquiry),
     /// Silent, and nothing of it answers.
     Dead,
@@ -49,6 +49,12 @@ impl Inquiry {
 
     fn shows_life(&self, now: Duration, within: Duration) -> bool {
         self.last_sign().is_some_and(|sign| now.saturating_sub(sign) < within)
+    }
+
+    /// Whether it was asked after for the whole time, and nobody who could have was able to say no: as with the last worker of all. That is no
+    /// death; it is looked into further, and dead as soon as a live worker says so.
+    fn is_in_vain(&self, now: Duration, settings: &Settings) -> bool {
+        now.saturating_sub(self.began) >= settings.dead_after
     }
 
     fn silent_target(&self, target: Target, now: Duration, within: Duration) -> bool {
@@ -195,6 +201,10 @@ impl Ward {
                 self.life = Life::Dead;
                 self.lost.clear();
                 Verdict::Dead
+            }
+            Life::Suspect(inquiry) if overdue && inquiry.is_in_vain(now, settings) => {
+                self.life = Life::CutOff(inquiry.clone());
+                Verdict::CutOff
             }
             Life::CutOff(inquiry) => {
                 self.lost = lost(inquiry, &self.slots, now, settings);

@@ -1,12 +1,12 @@
 //! One command after the other.
 
 use serde::{Deserialize, Serialize};
-use squall_types::cluster::{Epoch, Revision, TopologyVersion, UnixMillis};
+use squall_types::cluster::{Epoch, RequestId, Revision, TopologyVersion, UnixMillis};
 
 use super::{Done, State};
 use crate::command::{Command, Envelope};
-use crate::requests::Verdict;
-use crate::{Event, Refusal, Subject, What};
+use crate::requests::{Verdict, WINDOW};
+use crate::{Event, Refusal, Subject, Supported, What};
 
 /// What applying a command came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl State {
             return Outcome { revision, reply: Err(refusal), events: Vec::new(), repeated: false };
         }
         self.revision = revision;
-        self.now = self.now.max(envelope.at);
+        self.now = self.now.max(self.believed(envelope.at, envelope.request));
         self.requests.forget(self.now);
         match self.requests.judge(envelope.request, self.now) {
             Verdict::Run => self.run(envelope),
@@ -55,6 +55,12 @@ impl State {
                 repeated: true,
             },
         }
+    }
+
+    /// The stamp, as far as the clock that the request was made by vouches for it: a leader's clock that has run away would else take the
+    /// state's time with it, which never comes back, and nobody's requests would be young enough any more.
+    pub(super) fn believed(&self, at: UnixMillis, request: RequestId) -> UnixMillis {
+        if self.level < Supported::TWO_CLOCKS { at } else { at.min(request.made_at().plus(WINDOW)) }
     }
 
     fn run(&mut self, envelope: &Envelope) -> Outcome {

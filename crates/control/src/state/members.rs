@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use squall_types::cluster::{FeatureLevel, MasterName, RaftId, Revision};
 
 use super::{Done, Reply, State};
-use crate::{Event, LevelBlocker, Line, Refusal, What};
+use crate::{Author, Event, LevelBlocker, Line, Refusal, Subject, What};
 
 /// A master, as Raft's membership has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,10 +40,25 @@ impl State {
     /// Members as they are listed already change nothing, the revision neither: a master that restores a snapshot is told of them once more,
     /// and the others are not.
     pub fn members_changed(&mut self, revision: Revision, members: &BTreeMap<RaftId, Seat>) -> Vec<Event> {
+        self.members_changed_by(revision, members, None)
+    }
+
+    /// The same, by someone: the request is answered by this from now on.
+    pub fn members_changed_by(
+        &mut self,
+        revision: Revision,
+        members: &BTreeMap<RaftId, Seat>,
+        author: Option<&Author>,
+    ) -> Vec<Event> {
         if revision <= self.revision || self.lists(members) {
             return Vec::new();
         }
         self.revision = revision;
+        if let Some(author) = author {
+            self.now = self.now.max(self.believed(author.at, author.request));
+            self.requests.forget(self.now);
+            self.requests.remember(author.request, self.now, revision, &Ok(Reply::Done));
+        }
         let mut whats = Vec::new();
         for (id, seat) in members {
             whats.extend(self.seat(*id, seat));
@@ -54,10 +69,34 @@ impl State {
             whats.extend(left);
             self.holds_no_blobs(raft_id);
         }
-        let event = |what| Event { revision, at: self.now, what, actor: None, origin: None, request: None };
+        let event = |what| Event {
+            revision,
+            at: self.now,
+            what,
+            actor: author.and_then(|it| it.actor.clone()),
+            origin: author.and_then(|it| it.origin.clone()),
+            request: author.map(|it| it.request),
+        };
         let events: Vec<_> = whats.into_iter().map(event).collect();
         self.events.add(&events);
         events
+    }
+
+    /// Whether the members have not changed since a revision, as far as that can be told: events that are no longer kept may have said so.
+    ///
+    /// # Errors
+    /// If they have.
+    pub fn members_as_at(&self, expected: Revision) -> Result<(), Refusal> {
+        let changes =
+            |what: &What| matches!(what, What::MasterJoined { .. } | What::MasterVote { .. } | What::MasterLeft { .. });
+        let actual = match self.events_since(expected.next()) {
+            Ok(events) => events.filter(|event| changes(&event.what)).map(|event| event.revision).last(),
+            Err(compacted) => Some(compacted.oldest),
+        };
+        match actual {
+            None => Ok(()),
+            Some(actual) => Err(Refusal::NotAsExpected { subject: Subject::Cluster, expected, actual }),
+        }
     }
 
     fn lists(&self, members: &BTreeMap<RaftId, Seat>) -> bool {

@@ -6,6 +6,7 @@ mod blobs;
 mod deployed;
 mod members;
 mod read;
+mod rebirth;
 mod tokens;
 mod topologies;
 mod workers;
@@ -28,6 +29,8 @@ pub use blobs::{Blob, UNUSED_BLOBS_KEPT};
 pub use deployed::{Deployed, VERSIONS_KEPT, Version};
 pub use members::{Member, Seat};
 pub use read::Counts;
+pub(crate) use rebirth::BETWEEN_LIVES;
+pub use rebirth::Birth;
 pub use workers::{Admin, Quarantine, Worker};
 
 /// What a cluster is born with: the same on each of its first masters.

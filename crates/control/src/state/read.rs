@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use squall_types::cluster::{
-    AssignmentVersion, BlobId, ClusterId, Epoch, ExecutorId, FeatureLevel, RaftId, Revision, SlotId, TopologyName,
-    UnixMillis, WorkerName,
+    AssignmentVersion, BlobId, ClusterId, Epoch, ExecutorId, FeatureLevel, RaftId, RequestId, Revision, SlotId,
+    TopologyName, UnixMillis, WorkerName,
 };
 
 use super::{Blob, Deployed, Member, State, Worker};
-use crate::{Compacted, Event, Lifecycle, SecretHash, Subject, Token, TokenId, Unplaced};
+use crate::requests::Verdict;
+use crate::{Compacted, Event, Lifecycle, Refusal, SecretHash, Subject, Token, TokenId, Unplaced};
 
 /// How much there is of everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,9 +111,15 @@ impl State {
         &self.blobs
     }
 
-    /// Packages that a master should have and hasn't.
+    /// Packages that a master should have and hasn't, of those that another has.
     pub fn missing_blobs(&self, master: RaftId) -> impl Iterator<Item = (BlobId, &Blob)> {
-        self.blobs.iter().filter(move |(_, blob)| !blob.held_by.contains(&master)).map(|(id, blob)| (*id, blob))
+        let missing = move |blob: &Blob| !blob.held_by.is_empty() && !blob.held_by.contains(&master);
+        self.blobs.iter().filter(move |(_, blob)| missing(blob)).map(|(id, blob)| (*id, blob))
+    }
+
+    /// Packages that no master has, as after a restore: backups have none.
+    pub fn lost_blobs(&self) -> impl Iterator<Item = (BlobId, &Blob)> {
+        self.blobs.iter().filter(|(_, blob)| blob.held_by.is_empty()).map(|(id, blob)| (*id, blob))
     }
 
     /// Packages that may be forgotten at this time.
@@ -162,6 +169,18 @@ impl State {
             Subject::Blob(id) => self.blobs.get(id).map(|it| it.revision),
             Subject::Token(id) => self.tokens.get(*id).map(|it| it.revision),
             Subject::Cluster | Subject::Master(_) => None,
+        }
+    }
+
+    /// Where a request was run; none: it may be run now.
+    ///
+    /// # Errors
+    /// If it was refused, or is too old to be run.
+    pub fn answered(&self, request: RequestId, now: UnixMillis) -> Result<Option<Revision>, Refusal> {
+        match self.requests.judge(request, self.now.max(now)) {
+            Verdict::Run => Ok(None),
+            Verdict::Repeat(answer) => answer.reply.map(|_| Some(answer.revision)).map_err(|refusal| *refusal),
+            Verdict::Refuse(refusal) => Err(refusal),
         }
     }
 

@@ -158,6 +158,11 @@ pub fn next_assignment(deployed: &Deployed, slots: &[SlotId]) -> Assignment {
     }
 }
 
+/// The slots that a topology's assignment uses, in the order of its executors.
+pub fn deployed_slots(deployed: &Deployed) -> Vec<SlotId> {
+    deployed.slots().cloned().collect()
+}
+
 pub fn executor(first: u16, last: u16) -> ExecutorId {
     ExecutorId { first: squall_types::TaskId::new(first), last: squall_types::TaskId::new(last) }
 }
@@ -167,7 +172,7 @@ pub struct Log {
     pub state: State,
     pub revision: u64,
     pub now: u64,
-    requests: u128,
+    pub requests: u128,
 }
 
 impl Log {

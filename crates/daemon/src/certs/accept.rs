@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tonic::transport::server::Connected;
 
 use super::fault::{End, TlsFault};
-use super::identity::Identity;
+use super::identity::{Identity, Shown};
 use super::material::Material;
 use super::prefixed::Prefixed;
 
@@ -40,8 +40,8 @@ SQ6108: this port speaks plain text, and the client TLS";
 pub struct Peer {
     /// Where it calls from; unknown in a simulation without addresses.
     pub address: Option<SocketAddr>,
-    /// Who it is by its certificate; none: it showed none.
-    pub identity: Option<Identity>,
+    /// Who it is by its certificate.
+    pub identity: Shown,
 }
 
 /// How calls are taken: in plain text, or with TLS.
@@ -95,7 +95,9 @@ impl Server {
                 farewell(&mut stream, SPEAK_PLAIN).await;
                 Err(TlsFault::TlsClient)
             }
-            (None, Some(_)) => Ok(Accepted { stream: Stream::Plain(stream), peer: Peer { address, identity: None } }),
+            (None, Some(_)) => {
+                Ok(Accepted { stream: Stream::Plain(stream), peer: Peer { address, identity: Ok(None) } })
+            }
             (Some(acceptor), Some(HANDSHAKE)) => encrypted(acceptor, stream, address).await,
             (Some(_), Some(_)) => {
                 farewell(&mut stream, &go_away(SPEAK_TLS)).await;
@@ -115,8 +117,7 @@ where
 {
     let stream = acceptor.accept(stream).await.map_err(|error| TlsFault::of_handshake(error, End::Server))?;
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-    // Signed by the authority, but nobody that we know: it may do no more than who shows none.
-    let identity = certificate.and_then(|certificate| Identity::of(certificate).ok());
+    let identity = certificate.map(|certificate| Identity::of(certificate)).transpose();
     Ok(Accepted { stream: Stream::Tls(Box::new(stream)), peer: Peer { address, identity } })
 }
 

@@ -62,6 +62,14 @@ pub enum TlsFault {
     Broken(#[source] io::Error),
 }
 
+/// What a server says of a certificate that it refuses.
+const REFUSALS: [AlertDescription; 4] = [
+    AlertDescription::CertificateExpired,
+    AlertDescription::UnknownCA,
+    AlertDescription::DecryptError,
+    AlertDescription::CertificateRequired,
+];
+
 impl TlsFault {
     /// The error's stable code.
     pub const fn code(&self) -> Code {
@@ -101,6 +109,11 @@ impl TlsFault {
     pub fn find(error: &(dyn Error + 'static), end: End) -> Option<Self> {
         let mut next = Some(error);
         while let Some(error) = next {
+            if end == End::Client
+                && let Some(fault) = Self::in_words(&error.to_string())
+            {
+                return Some(fault);
+            }
             if let Some(fault) = error.downcast_ref::<Self>().and_then(Self::again) {
                 return Some(fault);
             }
@@ -113,6 +126,17 @@ impl TlsFault {
             };
         }
         None
+    }
+
+    /// What a server has told this end, where HTTP/2 has kept the words alone: that it speaks TLS, or, as of TLS 1.3 only after the client's
+    /// handshake is over, that it refuses the certificate.
+    fn in_words(text: &str) -> Option<Self> {
+        if text.contains("SQ6107") {
+            return Some(Self::TlsServer);
+        }
+        let said = |alert: &AlertDescription| text.contains(&rustls::Error::AlertReceived(*alert).to_string());
+        let alert = REFUSALS.into_iter().find(said)?;
+        Some(Self::of_alert(alert, rustls::Error::AlertReceived(alert)))
     }
 
     /// The same once more, for those that no error of the library is behind.

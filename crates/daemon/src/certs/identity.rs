@@ -23,6 +23,10 @@ pub enum Identity {
     },
 }
 
+/// Who is at the other end of a connection by its certificate: none, if it showed none; an error, if it showed one that the authority has
+/// signed, and that doesn't say whose it is.
+pub type Shown = Result<Option<Identity>, NotAnIdentity>;
+
 impl Identity {
     /// What a certificate says of its holder. Who signed it has to be known before.
     ///

@@ -21,6 +21,6 @@ pub use accept::{Accepted, HANDSHAKE_TIMEOUT, Peer, Server};
 pub use authority::{Authority, CertError, DAY, Issued, Request};
 pub use connect::{Client, Secured};
 pub use fault::{End, TlsFault};
-pub use identity::{Identity, NotAnIdentity};
+pub use identity::{Identity, NotAnIdentity, Shown};
 pub use material::{Material, MaterialError};
 pub use rustls::time_provider::{DefaultTimeProvider, TimeProvider};

@@ -93,7 +93,7 @@ async fn meet_at(
         let mut words = [0; 4];
         stream.read_exact(&mut words).await.map_err(TlsFault::Broken)?;
         stream.write_all(&words).await.map_err(TlsFault::Broken)?;
-        Ok(stream.peer().identity.clone())
+        Ok(stream.peer().identity.clone().unwrap())
     };
     tokio::join!(called, taken)
 }

@@ -1,6 +1,7 @@
 //! How masters come to their cluster: they form it, they are seeded, or they are let in.
 
 mod core;
+pub(crate) mod matters;
 mod search;
 mod service;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! An empty master's search for its cluster: asks, tells what it waits for, and comes back with what it found.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use squall_control::{Line, Seat, State, Supported};
@@ -11,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::core::{Decision, Formation, Identity, Seed};
 use super::{Myself, wire};
+use crate::certs::{End, TlsFault};
 use crate::http::Readiness;
 use squall_daemon::Peers;
 
@@ -46,6 +48,8 @@ pub(crate) struct Search<'a> {
     pub offers: mpsc::Receiver<Offer>,
     pub readiness: &'a watch::Sender<Readiness>,
     pub supported: Supported,
+    /// Why those that were asked last didn't answer, where that can be told.
+    pub faults: BTreeMap<String, TlsFault>,
 }
 
 impl Search<'_> {
@@ -102,15 +106,21 @@ impl Search<'_> {
         let (peers, me) = (self.peers, self.me);
         let asked = listed.into_iter().map(|at| async move { (ask(peers, &at, me).await, at) });
         let answers = futures_util::future::join_all(asked).await;
-        for (identity, at) in answers {
-            if let Some(identity) = identity {
-                self.formation.heard(&at, identity);
+        self.faults.clear();
+        for (answer, at) in answers {
+            match answer {
+                Ok(identity) => self.formation.heard(&at, identity),
+                Err(fault) => self.faults.extend(fault.map(|fault| (at, fault))),
             }
         }
     }
 
     fn tell(&self, waiting: &super::core::Waiting, told: &mut Option<(String, Instant)>) {
-        let text = format!("{waiting}; next: {}", waiting.next_step());
+        let faults = self.faults.iter().map(|(at, fault)| format!("; {at}: {}: {fault}", fault.code()));
+        let faults: String = faults.collect();
+        let next =
+            self.faults.values().next().map_or_else(|| waiting.next_step(), |fault| fault.next_step().to_owned());
+        let text = format!("{waiting}{faults}; next: {next}");
         let again = told.as_ref().is_none_or(|(before, at)| *before != text || at.elapsed() >= REMIND);
         if again {
             tracing::info!("no cluster yet: {text}");
@@ -120,11 +130,13 @@ impl Search<'_> {
     }
 }
 
-async fn ask(peers: &Peers, at: &str, me: &Myself) -> Option<Identity> {
+/// What a master says of itself; or why it doesn't, if that lies with how the two speak to each other.
+async fn ask(peers: &Peers, at: &str, me: &Myself) -> Result<Identity, Option<TlsFault>> {
     let mut client = FormationClient::new(peers.channel(at));
     let request = internal::IdentifyRequest { address: me.address.clone(), raft_id: me.id.get() };
-    let answer = tokio::time::timeout(ANSWER, client.identify(request)).await.ok()?.ok()?;
-    wire::identity(answer.into_inner()).ok()
+    let answer = tokio::time::timeout(ANSWER, client.identify(request)).await.map_err(|_| None)?;
+    let answer = answer.map_err(|status| TlsFault::find(&status, End::Client))?;
+    wire::identity(answer.into_inner()).map_err(|_| None)
 }
 
 fn first_state(seed: &Seed, level: squall_types::cluster::FeatureLevel, at: UnixMillis) -> State {
@@ -162,12 +174,12 @@ async fn has_seed(
     cluster: ClusterId,
 ) -> bool {
     match ask(peers, &founder.address, me).await {
-        Some(identity) if identity.id != founder.id || identity.cluster == Some(cluster) => true,
-        Some(_) => {
+        Ok(identity) if identity.id != founder.id || identity.cluster == Some(cluster) => true,
+        Ok(_) => {
             let mut client = FormationClient::new(peers.channel(&founder.address));
             let sent = tokio::time::timeout(ANSWER, client.seed(request.clone())).await;
             matches!(sent, Ok(Ok(answer)) if answer.get_ref().accepted)
         }
-        None => false,
+        Err(_) => false,
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tonic::{Request, Response, Status};
 
 use super::Myself;
+use super::matters::Matters;
 use super::search::Offer;
 use crate::core::{Core, Leader};
 
@@ -20,6 +21,7 @@ pub(crate) struct FormationService {
     pub offers: mpsc::Sender<Offer>,
     /// There once this master has a cluster.
     pub formed: Arc<OnceLock<Arc<Core>>>,
+    pub matters: Matters,
 }
 
 #[tonic::async_trait]
@@ -36,6 +38,10 @@ impl Formation for FormationService {
             Leader::There { address, .. } => address.clone(),
             Leader::Nobody => String::new(),
         });
+        let (denials, wanted_token) = match core.filter(|core| core.is_led_by(asker)) {
+            Some(core) => self.matters.of(core),
+            None => (Vec::new(), None),
+        };
         let knows_you = status.as_ref().zip(asker).is_some_and(|(status, asker)| status.members.get(asker).is_some());
         let member_there = status.as_ref().and_then(|status| {
             let there = |(member, _): &(&squall_raft::Member, _)| member.address == request.get_ref().address;
@@ -50,6 +56,8 @@ impl Formation for FormationService {
             leader: leader.unwrap_or_default(),
             feature_level: self.supported.get().get(),
             knows_you,
+            denials,
+            wanted_token,
             listed: self.me.listed.clone(),
             member_there: member_there.unwrap_or_default(),
         }))

@@ -7,9 +7,9 @@ use squall_types::cluster::{ClusterId, FeatureLevel, RequestId, Role, UnixMillis
 
 use super::caller::{Asked, Behind, Security, admit};
 use super::table::{CALLS, Call, call};
-use crate::certs::Identity;
+use crate::certs::{Identity, NotAnIdentity};
 use crate::fault::Answer;
-use crate::tokens::{Caller, Secret};
+use crate::tokens::{Caller, Denied, Secret};
 
 const NOW: UnixMillis = UnixMillis::new(1_000);
 const STRICT: Security = Security { tls: true, tokens: true };
@@ -41,7 +41,9 @@ fn state() -> State {
 
 fn ask(path: &str, authorization: Option<&str>, identity: Option<&Identity>, security: Security) -> Answer<Behind> {
     let call = call(path).unwrap();
-    admit(&Asked { call, authorization, identity, on_behalf_of: Some("ann"), security }, Some(&state()), NOW)
+    let identity = Ok(identity.cloned());
+    let asked = Asked { call, authorization, identity: &identity, on_behalf_of: Some("ann"), security };
+    admit(&asked, Some(&state()), NOW).map_err(|turned| turned.denied.into())
 }
 
 fn bearer(role: Role) -> String {
@@ -89,9 +91,11 @@ fn a_token_that_has_expired_is_none() {
     let call = call(STATUS).unwrap();
     let authorization = bearer(Role::Admin);
     let asked =
-        Asked { call, authorization: Some(&authorization), identity: None, on_behalf_of: None, security: STRICT };
-    assert_eq!(refused(admit(&asked, Some(&state()), UnixMillis::new(2_000))), "SQ6202");
-    assert_eq!(refused(admit(&asked, None, NOW)), "SQ6202", "there are no tokens before there is a cluster");
+        Asked { call, authorization: Some(&authorization), identity: &Ok(None), on_behalf_of: None, security: STRICT };
+    let late = admit(&asked, Some(&state()), UnixMillis::new(2_000)).unwrap_err();
+    assert_eq!((late.denied, late.actor), (Denied::Unknown, None));
+    let early = admit(&asked, None, NOW).unwrap_err();
+    assert_eq!(early.denied, Denied::Unknown, "there are no tokens before there is a cluster");
 }
 
 #[test]
@@ -127,4 +131,19 @@ fn where_nobody_is_asked_anyone_may_and_a_wrong_token_is_still_wrong() {
     }
     assert_eq!(refused(ask(KILL, Some(&bearer(Role::Read)), None, OPEN)), "SQ6203");
     assert_eq!(refused(ask(KILL, Some("Bearer nonsense"), None, OPEN)), "SQ6202");
+}
+
+#[test]
+fn a_certificate_that_names_nobody_opens_what_is_open_and_nothing_else() {
+    let nobody = Err(NotAnIdentity::Unsaid);
+    for security in [STRICT, OPEN] {
+        for call in CALLS {
+            let asked = Asked { call, authorization: None, identity: &nobody, on_behalf_of: Some("ann"), security };
+            let turned = admit(&asked, Some(&state()), NOW).unwrap_err();
+            assert_eq!(turned.denied.code().to_string(), "SQ6204", "{}", call.path);
+        }
+        let call = call("/grpc.health.v1.Health/Check").unwrap();
+        let asked = Asked { call, authorization: None, identity: &nobody, on_behalf_of: None, security };
+        assert!(admit(&asked, None, NOW).is_ok());
+    }
 }

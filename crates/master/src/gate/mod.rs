@@ -4,6 +4,7 @@
 mod admission;
 pub(crate) mod caller;
 mod count;
+pub(crate) mod denials;
 mod forward;
 mod layer;
 pub(crate) mod table;
@@ -29,7 +30,8 @@ use crate::http::Readiness;
 use crate::metrics::Metrics;
 use crate::tokens::Caller;
 pub(crate) use caller::Security;
-use caller::{Asked, Behind, admit, origin};
+use caller::{Asked, Behind, TurnedAway, admit, origin};
+use denials::{Denial, Denials};
 pub(crate) use layer::GateLayer;
 use table::{Access, Call, Place};
 
@@ -50,6 +52,7 @@ pub(crate) struct Gate {
     in_flight: Arc<Semaphore>,
     metrics: Metrics,
     longest_message: usize,
+    denials: Arc<Denials>,
 }
 
 /// What one client may ask for.
@@ -81,7 +84,21 @@ impl Gate {
         metrics: Metrics,
     ) -> Self {
         let in_flight = Arc::new(Semaphore::new(limits.in_flight));
-        Self { formed: OnceLock::new(), readiness, security, in_flight, metrics, longest_message: limits.message }
+        let denials = Arc::default();
+        Self {
+            formed: OnceLock::new(),
+            readiness,
+            security,
+            in_flight,
+            metrics,
+            longest_message: limits.message,
+            denials,
+        }
+    }
+
+    /// Calls that were turned away, and aren't on record yet.
+    pub(crate) fn denials(&self) -> Arc<Denials> {
+        self.denials.clone()
     }
 
     /// From now on there is a cluster, and these services.
@@ -130,7 +147,7 @@ impl Gate {
     fn admit(&self, call: &Call, request: &Request<Body>, core: Option<&Core>) -> Answer<Passage> {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let peer = request.extensions().get::<Peer>();
-        let identity = peer.and_then(|peer| peer.identity.as_ref());
+        let identity = peer.map_or(&Ok(None), |peer| &peer.identity);
         let asked = Asked {
             call,
             authorization: header(http::header::AUTHORIZATION.as_str()),
@@ -138,15 +155,30 @@ impl Gate {
             on_behalf_of: header(ON_BEHALF_OF),
             security: self.security,
         };
-        let Behind { caller, actor } = match core {
-            Some(core) => admit(&asked, Some(&core.read()), core.env.clock.now())?,
-            None => admit(&asked, None, UnixMillis::ZERO)?,
-        };
         // Only a master is believed where a call came from first.
-        let believed = !self.security.tls || matches!(identity, Some(Identity::Master(_)));
+        let believed = !self.security.tls || matches!(identity, Ok(Some(Identity::Master(_))));
         let first = header(FORWARDED).filter(|_| believed).map(str::to_owned);
         let address = peer.and_then(|peer| peer.address).map(|address| address.to_string());
-        Ok(Passage { caller, actor, origin: origin(first.or(address)), stale: false })
+        let origin = origin(first.or(address));
+        let admitted = match core {
+            Some(core) => admit(&asked, Some(&core.read()), core.env.clock.now()),
+            None => admit(&asked, None, UnixMillis::ZERO),
+        };
+        let Behind { caller, actor } = admitted.map_err(|turned| self.turned_away(call, turned, &origin, core))?;
+        Ok(Passage { caller, actor, origin, stale: false })
+    }
+
+    /// Has it put on record that a call was turned away, once there is a cluster to do so.
+    fn turned_away(&self, call: &Call, turned: TurnedAway, origin: &Line, core: Option<&Core>) -> Fault {
+        let TurnedAway { denied, actor } = turned;
+        if let Some(core) = core {
+            let path = call.path.trim_start_matches("/squall.").trim_start_matches("v1.");
+            let call = Line::lossy(&format!("{path} ({})", denied.code()));
+            let now = core.own_time();
+            let denial = Denial { request: core.own_request(now), call, actor, origin: origin.clone() };
+            self.denials.take(now, denial);
+        }
+        denied.into()
     }
 
     fn no_cluster(&self) -> Fault {

@@ -110,3 +110,98 @@ impl Told {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use squall_control::{Command, NewToken, Rebirth, SecretHash, TokenId};
+    use squall_types::cluster::{Revision, Role};
+
+    use super::*;
+    use crate::testing::{History, slot, topology, worker};
+
+    /// `one` on w1 and w2, `two` on w2 alone; w3 has nothing.
+    fn placed() -> History {
+        let mut history = History::new(1);
+        (1..=3).for_each(|number| history.registers(&format!("w{number}"), 1, &format!("w{number}:7500")));
+        for name in ["one", "two"] {
+            history.submits(name, None);
+        }
+        history.assigns("one", &[slot("w1", 0), slot("w2", 0)]);
+        history.assigns("two", &[slot("w2", 3)]);
+        history
+    }
+
+    fn told(history: &History) -> Told {
+        let mut told = Told::default();
+        for name in ["w1", "w2", "w3"] {
+            told.tell(&worker(name), &desired(&history.state, &Reported::default(), &worker(name)));
+        }
+        told
+    }
+
+    /// Who has to be told after what was done since then.
+    fn touched(told: &Told, history: &History, since: Revision) -> Vec<String> {
+        let events = history.state.events_since(since.next()).unwrap();
+        told.touched(&history.state, events).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_worker_is_told_its_own_slots_and_where_the_others_of_their_topologies_listen() {
+        let history = placed();
+        let all = desired(&history.state, &Reported::default(), &worker("w2"));
+        assert_eq!((all.epoch, all.revision), (1, history.state.revision().get()));
+        let slots: Vec<_> = all.slots.iter().map(|it| (it.number, it.topology.as_str(), it.active)).collect();
+        assert_eq!(slots, [(0, "one", true), (3, "two", true)]);
+        let peers = |at: usize| {
+            let slots = all.slots[at].peers.iter().filter_map(|peer| peer.slot.as_ref());
+            slots.map(|slot| (slot.worker.clone(), slot.number)).collect::<Vec<_>>()
+        };
+        assert_eq!(peers(0), [("w1".to_owned(), 0), ("w2".to_owned(), 0)]);
+        assert_eq!(peers(1), [("w2".to_owned(), 3)]);
+        assert!(desired(&history.state, &Reported::default(), &worker("w3")).slots.is_empty());
+    }
+
+    #[test]
+    fn whoever_has_something_of_a_topology_is_told_of_its_changes_and_nobody_else() {
+        let mut history = placed();
+        let told = told(&history);
+        let since = history.state.revision();
+        history.done(Command::Deactivate(topology("two")));
+        assert_eq!(touched(&told, &history, since), ["w2"]);
+        let since = history.state.revision();
+        history.assigns("two", &[slot("w3", 0)]);
+        assert_eq!(touched(&told, &history, since), ["w2", "w3"], "who had it, and who gets it");
+    }
+
+    #[test]
+    fn a_worker_that_listens_elsewhere_is_told_to_all_that_send_to_it() {
+        let mut history = placed();
+        let mut told = told(&history);
+        let since = history.state.revision();
+        history.registers("w1", 2, "w1:9999");
+        assert_eq!(touched(&told, &history, since), ["w1", "w2"]);
+        told.forget(&worker("w1"));
+        assert_eq!(
+            touched(&told, &history, since),
+            [""; 0],
+            "its stream has ended, and it is told all when it comes back"
+        );
+    }
+
+    #[test]
+    fn a_new_epoch_touches_all_and_a_token_none() {
+        let mut history = placed();
+        let told = told(&history);
+        let since = history.state.revision();
+        history.done(Command::CreateToken(NewToken {
+            id: TokenId::new(1),
+            user: "ann".parse().unwrap(),
+            role: Role::Read,
+            hash: SecretHash::from_bytes([1; 32]),
+            expires_at: None,
+        }));
+        assert_eq!(touched(&told, &history, since), [""; 0]);
+        history.done(Command::BeginEpoch(Rebirth::Restored));
+        assert_eq!(touched(&told, &history, since), ["w1", "w2", "w3"]);
+    }
+}

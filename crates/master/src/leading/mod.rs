@@ -46,13 +46,21 @@ pub(crate) struct Attached {
     pub worker: WorkerName,
     pub incarnation: WorkerIncarnation,
     pub reports: Vec<v1::SlotReport>,
+    pub witnessed: Vec<Witnessed>,
     pub down: mpsc::Sender<v1::MasterMessage>,
+}
+
+/// For how long a worker has had nothing from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Witnessed {
+    pub worker: WorkerName,
+    pub silent: Duration,
 }
 
 /// What workers' streams say, and what callers ask.
 pub(crate) enum Said {
     Attached(Attached, oneshot::Sender<Link>),
-    Beat { link: Link, reports: Vec<v1::SlotReport>, concerns: Vec<v1::Concern> },
+    Beat { link: Link, reports: Vec<v1::SlotReport>, concerns: Vec<v1::Concern>, witnessed: Vec<Witnessed> },
     Probed { id: u64, answered: bool },
     Goodbye(Link),
     Closed(Link),

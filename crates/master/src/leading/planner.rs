@@ -85,9 +85,10 @@ impl Planner {
     /// Makes a plan and has it decided. Whether it has to be made again.
     async fn plan_once(&mut self) -> bool {
         let seen = self.seen.borrow_and_update().clone();
+        let now = self.core.own_time();
         let (input, planned_at) = {
             let state = self.core.read();
-            (input(&state, &seen, self.core.env.clock.now()), state.revision())
+            (input(&state, &seen, now), state.revision())
         };
         let begun = Instant::now();
         let plan = plan::plan(&input);

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Reported;
 use super::watch::TICK;
-use super::{Seen, Settings};
+use super::{Seen, Settings, Witnessed};
 use crate::core::Core;
 
 /// Something to be probed.
@@ -81,6 +81,13 @@ impl Wards {
         self.tell(now, Event::Heard { worker: worker.clone(), incarnation, slots: numbers });
     }
 
+    /// A worker says for how long it has had nothing from others.
+    pub(super) fn witnessed(&mut self, now: Instant, by: &WorkerName, witnessed: Vec<Witnessed>) {
+        for Witnessed { worker, silent } in witnessed {
+            self.tell(now, Event::Witnessed { by: by.clone(), worker, silent });
+        }
+    }
+
     /// What came of a probe, whoever carried it out.
     pub(super) fn probed(&mut self, now: Instant, id: u64, answered: bool) {
         self.tell(now, Event::Probed { id: ProbeId(id), answered });
@@ -141,7 +148,7 @@ impl Wards {
                     self.commands.push(Command::RecordWorkers(vec![WorkerRecord { worker, incarnation, fate }]));
                 }
                 Effect::Quarantine { worker, lasting, strikes } => {
-                    let until = Some(core.env.clock.now().plus(lasting));
+                    let until = Some(core.own_time().plus(lasting));
                     self.commands.push(Command::Quarantine { worker, until, strikes });
                 }
             }

@@ -137,10 +137,11 @@ impl Watch {
                 // Who asked may be gone; then its stream is closed, which the next tick sees.
                 let _ = answer.send(link);
             }
-            Said::Beat { link, reports, concerns } if self.is_current(&link) => {
+            Said::Beat { link, reports, concerns, witnessed } if self.is_current(&link) => {
                 self.concerns.insert(link.worker.clone(), concerns);
                 self.moved.extend(self.reported.take(&link.worker, &reports));
                 self.wards.beat(now, &link.worker, &reports);
+                self.wards.witnessed(now, &link.worker, witnessed);
             }
             Said::Probed { id, answered } => self.wards.probed(now, id, answered),
             Said::Goodbye(link) if self.is_current(&link) => self.wards.left(now, &link.worker),
@@ -154,11 +155,12 @@ impl Watch {
 
     fn attach(&mut self, now: Instant, attached: Attached) -> Link {
         self.streams_ever += 1;
-        let Attached { worker, incarnation, reports, down } = attached;
+        let Attached { worker, incarnation, reports, witnessed, down } = attached;
         let stream = Stream { number: self.streams_ever, down, untold: true };
         self.streams.insert(worker.clone(), stream);
         self.moved.extend(self.reported.take(&worker, &reports));
         self.wards.attached(now, &worker, incarnation, &reports);
+        self.wards.witnessed(now, &worker, witnessed);
         self.tell(&worker);
         Link { worker, number: self.streams_ever }
     }
@@ -249,8 +251,8 @@ impl Watch {
     }
 
     fn view(&self) -> View {
+        let now = self.core.own_time();
         let state = self.core.read();
-        let now = self.core.env.clock.now();
         let mut workers = self.wards.seen(Instant::now());
         for (name, seen) in &mut workers {
             if let Some(worker) = state.worker(name) {

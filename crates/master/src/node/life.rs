@@ -27,8 +27,9 @@ use crate::error::NodeError;
 use crate::gate::Gate;
 use crate::http::Readiness;
 use crate::leading::Settings;
-use crate::machine::Machine;
+use crate::machine::{Machine, empty};
 use crate::metrics::Metrics;
+use crate::own_time::OwnTime;
 use crate::packages::{self, BlobsService, FetchService};
 use crate::reign::Reign;
 use crate::services::cluster::ClusterService;
@@ -57,7 +58,7 @@ pub(super) struct Life {
 }
 
 /// The packages on this master's disk.
-pub(super) async fn blobs(config: &MasterConfig, env: &Env) -> Result<BlobStore, NodeError> {
+pub(crate) async fn blobs(config: &MasterConfig, env: &Env) -> Result<BlobStore, NodeError> {
     let failed = |error| NodeError::Packages(Arc::new(error));
     let disk = env.disks.packages(&config.blobs_dir()).map_err(|error| failed(BlobError::Disk(error)))?;
     BlobStore::open(disk, config.limits.package).await.map_err(failed)
@@ -89,6 +90,7 @@ impl Life {
             prober: self.prober.clone(),
             blobs: self.blobs.clone(),
             metrics: self.metrics.clone(),
+            time: OwnTime::default(),
         });
         open(&self.gate, self.message, &self.formed, &self.health, &core, service).await;
         let mut parts = JoinSet::new();
@@ -153,6 +155,7 @@ impl Life {
             offers,
             readiness: &self.readiness,
             supported: self.supported,
+            faults: std::collections::BTreeMap::new(),
         };
         let cluster = ClusterId::new(self.env.random.number() | 1).expect("an odd number isn't 0");
         let clock = self.env.clock.clone();
@@ -198,16 +201,6 @@ async fn log_ends(ended: JoinHandle<Option<Arc<StopReason>>>) -> Result<(), Node
         Ok(Some(reason)) => Err(NodeError::Log(reason)),
         Err(error) => Err(NodeError::part("the log", Err(error))),
     }
-}
-
-/// Before a new member is sent its first snapshot.
-fn empty(cluster: ClusterId) -> State {
-    State::new(squall_control::Seed {
-        cluster,
-        at: squall_types::cluster::UnixMillis::ZERO,
-        level: Supported::OLDEST,
-        members: std::collections::BTreeMap::new(),
-    })
 }
 
 async fn never_ends(part: impl Future<Output = ()>) -> Result<(), NodeError> {

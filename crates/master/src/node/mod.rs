@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::bootstrap::matters::Matters;
 use crate::bootstrap::{FormationService, Myself};
 use crate::certs::{Client, Material, Server, TimeProvider};
 use crate::config::MasterConfig;
@@ -30,6 +31,7 @@ use crate::http::Readiness;
 use crate::leading::Settings;
 use crate::metrics::Metrics;
 use life::Life;
+pub(crate) use life::blobs as packages_of;
 pub use run::run;
 use squall_daemon::{Peers, Prober};
 
@@ -60,6 +62,11 @@ impl Secured {
     /// Not at all.
     pub const fn plain() -> Self {
         Self { server: Server::plain(), client: Client::plain(), probes: Client::plain(), tls: false }
+    }
+
+    /// How others are called.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// By certificates.
@@ -106,10 +113,11 @@ impl Node {
         let gate = Arc::new(Gate::new(is_ready.clone(), security, limits, metrics.clone()));
         let supported = Supported::newest();
         let (health, health_service) = tonic_health::server::health_reporter();
+        let matters = Matters { denials: gate.denials(), data_dir: config.data_dir.clone() };
         let served = serve::Served {
             server: secured.server,
             gate: gate.clone(),
-            formation: FormationService { me: me.clone(), supported, offers, formed: formed.clone() },
+            formation: FormationService { me: me.clone(), supported, offers, formed: formed.clone(), matters },
             metrics: metrics.clone(),
             streams: config.limits.streams,
             message,

@@ -72,7 +72,7 @@ impl Bound {
 
 /// As for any call that only reads. Before there is a cluster there are no tokens: then a certificate has to do.
 fn allow(core: Option<&Arc<Core>>, authorization: Option<&str>, peer: &Peer, tokens: bool) -> Result<(), Denied> {
-    let identity = peer.identity.as_ref();
+    let identity = &peer.identity;
     let caller = match core {
         Some(core) => {
             let (state, now) = (core.read(), core.env.clock.now());

@@ -16,7 +16,7 @@ use squall_types::codes;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::blobs::BlobError;
-use crate::core::Core;
+use crate::core::{Core, Wish};
 use crate::fault::{Answer, Fault};
 use crate::gate::FORWARDED;
 
@@ -38,7 +38,7 @@ pub(super) async fn known(core: &Arc<Core>, id: BlobId) -> Answer<Option<u64>> {
 }
 
 /// Brings a package that is here onto a majority's disks, and into the index.
-pub(super) async fn spread(core: &Arc<Core>, id: BlobId, size: u64) -> Answer<()> {
+pub(super) async fn spread(core: &Arc<Core>, by: Wish, id: BlobId, size: u64) -> Answer<()> {
     let (others, voters) = {
         let state = core.read();
         let voters: Vec<_> =
@@ -66,7 +66,7 @@ pub(super) async fn spread(core: &Arc<Core>, id: BlobId, size: u64) -> Answer<()
         return Err(too_few(id, held_by.len(), needed));
     }
     let command = Command::StoreBlob { id, size, held_by };
-    core.decide(core.own(), command).await.map(|_| ())
+    core.decide(by, command).await.map(|_| ())
 }
 
 /// Has a member fetch a package from here.
@@ -141,7 +141,7 @@ struct Missing {
 /// One missing copy for each member, so that none is swamped.
 fn missing(state: &State) -> Vec<Missing> {
     let first = |member: RaftId| {
-        let (id, blob) = state.missing_blobs(member).find(|(_, blob)| !blob.held_by.is_empty())?;
+        let (id, blob) = state.missing_blobs(member).next()?;
         Some(Missing { member, id, size: blob.size, held_by: blob.held_by.clone() })
     };
     state.members().keys().filter_map(|member| first(*member)).collect()
@@ -212,5 +212,28 @@ pub(crate) async fn sweep(core: Arc<Core>) {
                 Err(error) => tracing::warn!(code = %error.code(), "package {} can't be removed: {error}", id.short()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{History, blob, id};
+
+    #[test]
+    fn each_member_is_sent_one_missing_package_at_a_time_and_none_that_nobody_has() {
+        let mut history = History::new(3);
+        history.stores(blob(1), &[1, 2]);
+        history.stores(blob(2), &[3]);
+        history.stores(blob(3), &[]);
+        let found: Vec<_> = missing(&history.state).into_iter().map(|it| (it.member, it.id, it.held_by)).collect();
+        let held = |numbers: &[u64]| numbers.iter().map(|number| id(*number)).collect::<BTreeSet<_>>();
+        assert_eq!(
+            found,
+            [(id(1), blob(2), held(&[3])), (id(2), blob(2), held(&[3])), (id(3), blob(1), held(&[1, 2]))]
+        );
+        history.stores(blob(1), &[3]);
+        history.stores(blob(2), &[1, 2]);
+        assert_eq!(missing(&history.state), []);
     }
 }

@@ -15,25 +15,34 @@ use std::sync::Arc;
 use squall_types::cluster::BlobId;
 
 use crate::blobs::BlobError;
-use crate::core::Core;
+use crate::core::{Core, Wish};
 use crate::fault::{Answer, Fault};
 use parts::Part;
 
 /// Takes a package from a caller's stream, unless the cluster has it: then nothing of it needs come.
 pub(crate) async fn put_unless_there<T: Part>(
     core: &Arc<Core>,
+    by: Wish,
     id: BlobId,
     size: u64,
     parts: &mut Parts<T>,
 ) -> Answer<()> {
-    if core.read().blobs().contains_key(&id) {
+    if core.read().blobs().get(&id).is_some_and(|blob| !blob.held_by.is_empty()) {
         return Ok(());
     }
-    put(core, id, size, 0, parts).await.map(|_| ())
+    put(core, by, Upload { id, size, offset: 0 }, parts).await.map(|_| ())
 }
 
-/// Takes a package from a caller's stream, from `offset` on. Returns once a majority has it.
-async fn put<T: Part>(core: &Arc<Core>, id: BlobId, size: u64, offset: u64, parts: &mut Parts<T>) -> Answer<u64> {
+/// A package that comes, from `offset` on.
+struct Upload {
+    id: BlobId,
+    size: u64,
+    offset: u64,
+}
+
+/// Takes a package from a caller's stream. Returns once a majority has it.
+async fn put<T: Part>(core: &Arc<Core>, by: Wish, upload: Upload, parts: &mut Parts<T>) -> Answer<u64> {
+    let Upload { id, size, offset } = upload;
     if core.blobs.size(id) != Some(size) {
         let mut upload = core.blobs.upload(id, size, offset).await?;
         while let Some(chunk) = parts.chunk().await? {
@@ -41,7 +50,7 @@ async fn put<T: Part>(core: &Arc<Core>, id: BlobId, size: u64, offset: u64, part
         }
         upload.finish().await?;
     }
-    copies::spread(core, id, size).await?;
+    copies::spread(core, by, id, size).await?;
     Ok(size)
 }
 

@@ -9,7 +9,7 @@ use squall_proto::v1::{self, blobs_server::Blobs};
 use squall_types::cluster::{BlobId, RaftId};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Parts, copies, put};
+use super::{Parts, Upload, copies, put};
 use crate::blobs::{BlobError, Download};
 use crate::core::Core;
 use crate::fault::Fault;
@@ -31,6 +31,7 @@ impl Blobs for BlobsService {
         &self,
         request: Request<Streaming<v1::PutBlobRequest>>,
     ) -> Result<Response<v1::PutBlobResponse>, Status> {
+        let passage = read::passage(&request)?;
         let mut parts = Parts::new(request.into_inner());
         let header = parts.header().await?;
         let id: BlobId = read::parsed("header.id", &header.id)?;
@@ -45,7 +46,9 @@ impl Blobs for BlobsService {
         if header.offset != 0 && header.offset != received {
             return Ok(Response::new(v1::PutBlobResponse { id: id.to_string(), size: header.size, received }));
         }
-        let received = put(&self.0, id, header.size, header.offset, &mut parts).await?;
+        let by = self.0.on_behalf_of(passage);
+        let upload = Upload { id, size: header.size, offset: header.offset };
+        let received = put(&self.0, by, upload, &mut parts).await?;
         Ok(Response::new(v1::PutBlobResponse { id: id.to_string(), size: header.size, received }))
     }
 

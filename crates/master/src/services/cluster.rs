@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use squall_control::{Audit, Command, NewToken, TokenId};
+use squall_control::{Audit, Command, NewToken, TokenId, What};
 use squall_proto::v1::{self, cluster_server::Cluster};
 use squall_types::cluster::{MasterName, RaftId, UnixMillis};
 use tonic::{Request, Response, Status};
 
 use super::watch::{self, Events};
 use super::{chunks, members, read, show, why};
-use crate::core::Core;
+use crate::core::{Core, Wish};
 use crate::fault::{Answer, Fault};
 use crate::health::Known;
 use crate::tokens::Secret;
@@ -49,10 +49,22 @@ impl ClusterService {
         members::named(&self.0.read(), &name)
     }
 
+    /// To whom leadership was transferred by this request before, if it was.
+    async fn transferred(&self, wish: &Wish) -> Answer<Option<RaftId>> {
+        self.0.barrier().await?;
+        let state = self.0.read();
+        let Some(revision) = state.answered(wish.request, self.0.env.clock.now())? else { return Ok(None) };
+        let mut events = state.events_since(revision)?;
+        let to = events.find_map(|event| match event.what {
+            What::Audited(Audit::LeadershipTransferred { to }) if event.request == Some(wish.request) => Some(to),
+            _ => None,
+        });
+        Ok(Some(to.unwrap_or(self.0.me.id)))
+    }
+
     /// Puts on record what has been done without a command.
     async fn audit(&self, passage: crate::gate::Passage, audit: Audit) -> Answer<()> {
-        let wish = crate::core::Wish { actor: passage.actor, origin: Some(passage.origin), ..self.0.own() };
-        self.0.decide(wish, Command::Audit(audit)).await.map(|_| ())
+        self.0.decide(self.0.on_behalf_of(passage), Command::Audit(audit)).await.map(|_| ())
     }
 }
 
@@ -99,8 +111,8 @@ impl Cluster for ClusterService {
         let passage = read::passage(&request)?;
         let request = request.into_inner();
         let wish = read::wish(request.mutation, passage)?;
-        let id = self.named(&request.name)?;
-        Ok(Response::new(members::remove(&self.0, &wish, id).await?))
+        let name = read::parsed("name", &request.name)?;
+        Ok(Response::new(members::remove(&self.0, &wish, &name).await?))
     }
 
     async fn replace_master(
@@ -110,8 +122,8 @@ impl Cluster for ClusterService {
         let passage = read::passage(&request)?;
         let request = request.into_inner();
         let wish = read::wish(request.mutation, passage)?;
-        let id = self.named(&request.name)?;
-        Ok(Response::new(members::replace(&self.0, &wish, id).await?))
+        let name = read::parsed("name", &request.name)?;
+        Ok(Response::new(members::replace(&self.0, &wish, &name).await?))
     }
 
     async fn transfer_leadership(
@@ -119,11 +131,20 @@ impl Cluster for ClusterService {
         request: Request<v1::TransferLeadershipRequest>,
     ) -> Result<Response<v1::TransferLeadershipResponse>, Status> {
         let passage = read::passage(&request)?;
-        let to = request.into_inner().to;
-        let to = if to.is_empty() { None } else { Some(self.named(&to)?) };
-        let to = members::transfer_target(&self.0, to)?;
-        // Written while this master still can.
-        self.audit(passage, Audit::LeadershipTransferred { to }).await?;
+        let request = request.into_inner();
+        let wish = read::wish(request.mutation, passage)?;
+        let to = if request.to.is_empty() { None } else { Some(self.named(&request.to)?) };
+        members::as_seen(&self.0, &wish)?;
+        let to = match self.transferred(&wish).await? {
+            // It is done, if this is the one that was to lead; if not, it is done again.
+            Some(before) => before,
+            None => {
+                let to = members::transfer_target(&self.0, to)?;
+                // Written while this master still can.
+                self.0.decide(wish, Command::Audit(Audit::LeadershipTransferred { to })).await?;
+                to
+            }
+        };
         let leader = members::transfer(&self.0, to).await?;
         Ok(Response::new(v1::TransferLeadershipResponse { leader }))
     }

@@ -16,7 +16,8 @@ use tonic::{Request, Response, Status, Streaming};
 use super::read;
 use crate::core::Core;
 use crate::fault::{Answer, Fault};
-use crate::leading::{Attached, Leading, Link, Said};
+use crate::gate::Passage;
+use crate::leading::{Attached, Leading, Link, Said, Witnessed};
 use crate::tokens::{Caller, Denied};
 
 /// How long a worker may take to say who it is.
@@ -25,6 +26,8 @@ const HELLO: Duration = Duration::from_secs(5);
 const DOWN: usize = 64;
 /// The most slots, and reports of them.
 const MOST_SLOTS: usize = 1_024;
+/// The most workers that one speaks of.
+const MOST_WITNESSED: usize = 4_096;
 
 /// The most concerns of a worker that are shown.
 const MOST_CONCERNS: usize = 64;
@@ -43,8 +46,8 @@ impl WorkerLink for LinkService {
     async fn link(&self, request: Request<Streaming<v1::WorkerMessage>>) -> Result<Response<Down>, Status> {
         let leading = self.0.leading()?;
         let (down, downward) = mpsc::channel(DOWN);
-        let caller = read::passage(&request)?.caller;
-        let serving = Serving { core: self.0.clone(), leading, caller, up: request.into_inner(), down };
+        let passage = read::passage(&request)?;
+        let serving = Serving { core: self.0.clone(), leading, passage, up: request.into_inner(), down };
         // Dropped with the stream: a worker that goes away takes this with it.
         let served = futures_util::stream::once(serving.run())
             .filter_map(|ended| async move { ended.err().map(|fault| Err(fault.into())) });
@@ -67,7 +70,7 @@ fn may_be(caller: &Caller, worker: &WorkerName) -> Answer<()> {
 struct Serving {
     core: Arc<Core>,
     leading: Arc<Leading>,
-    caller: Caller,
+    passage: Passage,
     up: Streaming<v1::WorkerMessage>,
     down: mpsc::Sender<v1::MasterMessage>,
 }
@@ -76,13 +79,14 @@ impl Serving {
     async fn run(mut self) -> Answer<()> {
         let hello = self.hello().await?;
         let worker: WorkerName = read::parsed("hello.name", &hello.name)?;
-        may_be(&self.caller, &worker)?;
+        may_be(&self.passage.caller, &worker)?;
         let registration = registration(&hello)?;
-        let reports = reports(&hello.reports)?;
+        let (reports, witnessed) = (reports(&hello.reports)?, witnessed(&hello.witnessed)?);
         self.belongs(&hello)?;
         self.register(&worker, &registration).await?;
         self.welcome().await;
-        let attached = Attached { worker, incarnation: registration.incarnation, down: self.down.clone(), reports };
+        let (incarnation, down) = (registration.incarnation, self.down.clone());
+        let attached = Attached { worker, incarnation, reports, witnessed, down };
         let link = self.leading.attach(attached).await?;
         let ended = self.listen(&link).await;
         // A leader that is none any more needs not be told.
@@ -111,7 +115,7 @@ impl Serving {
             return Ok(());
         }
         let command = Command::RegisterWorker { name: worker.clone(), registration: registration.clone() };
-        self.core.decide(self.core.own(), command).await.map(|_| ())
+        self.core.decide(self.core.on_behalf_of(self.passage.clone()), command).await.map(|_| ())
     }
 
     async fn welcome(&self) {
@@ -141,8 +145,9 @@ impl Serving {
                     let answer = v1::MasterHeartbeat { number: beat.number };
                     // A worker that takes no answers is deaf; its own clock tells it so.
                     let _ = self.down.try_send(self::message(v1::master_message::Kind::Heartbeat(answer)));
+                    let (reports, witnessed) = (reports(&beat.reports)?, witnessed(&beat.witnessed)?);
                     let concerns = beat.concerns.into_iter().take(MOST_CONCERNS).collect();
-                    Said::Beat { link: link.clone(), reports: reports(&beat.reports)?, concerns }
+                    Said::Beat { link: link.clone(), reports, concerns, witnessed }
                 }
                 Kind::ProbeResult(result) => Said::Probed { id: result.id, answered: result.answered },
                 Kind::Goodbye(_) => Said::Goodbye(link.clone()),
@@ -179,6 +184,18 @@ pub(super) fn reports(reports: &[v1::SlotReport]) -> Answer<Vec<v1::SlotReport>>
         Line::new(&report.address).map_err(|error| Fault::field("reports.address", error))?;
     }
     Ok(reports.to_vec())
+}
+
+/// What a worker says of others, checked.
+fn witnessed(said: &[v1::Witnessed]) -> Answer<Vec<Witnessed>> {
+    if said.len() > MOST_WITNESSED {
+        return Err(Fault::field("witnessed", format!("at most {MOST_WITNESSED} others are taken")));
+    }
+    let one = |it: &v1::Witnessed| -> Answer<Witnessed> {
+        let worker = read::parsed("witnessed.worker", &it.worker)?;
+        Ok(Witnessed { worker, silent: Duration::from_millis(it.silent_ms) })
+    };
+    said.iter().map(one).collect()
 }
 
 fn out_of_turn(cause: &str) -> Fault {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use squall_control::State;
+use squall_control::{Author, State};
 use squall_proto::internal::{self, formation_client::FormationClient};
 use squall_proto::v1;
-use squall_raft::{ChangeError, Member, TransferError};
+use squall_raft::{ChangeError, Member, Members, Terms, TransferError};
 use squall_types::cluster::{MasterName, RaftId, Revision};
 use squall_types::{Code, Retry, codes, nearest};
 
@@ -30,26 +30,73 @@ pub(crate) fn named(state: &State, name: &MasterName) -> Answer<RaftId> {
     })
 }
 
-/// Lets a master with an empty disk in, as a learner.
-pub(crate) async fn add(core: &Arc<Core>, _: &Wish, address: &str) -> Answer<v1::Applied> {
-    let newcomer = newcomer(core, address).await?;
-    let id = newcomer.id;
-    match core.log.add_learner(newcomer).await {
-        Err(ChangeError::AlreadyMember { id: known }) if known == id => Ok(repeated(core)),
-        changed => applied(core, changed),
+/// What is left to do of a wish.
+enum Begun {
+    /// It was done before, there.
+    Done(Revision),
+    /// The change, if the members are still those.
+    ToDo(Arc<Members>),
+}
+
+/// Looks whether a wish was fulfilled before, and whether the members are as its maker has seen them.
+async fn begin(core: &Core, wish: &Wish) -> Answer<Begun> {
+    core.barrier().await?;
+    // Seen before the state is: a change in between makes the members others than these.
+    let members = core.log.status().borrow().members.clone();
+    let state = core.read();
+    if let Some(revision) = state.answered(wish.request, core.env.clock.now())? {
+        return Ok(Begun::Done(revision));
     }
+    wish.expected.map_or(Ok(()), |expected| state.members_as_at(expected))?;
+    Ok(Begun::ToDo(members))
+}
+
+/// What a change of the members is bound to; its note says whose it is, once all masters can read that.
+fn terms(core: &Core, wish: &Wish, members: Arc<Members>) -> Terms {
+    let Wish { request, actor, origin, .. } = wish.clone();
+    let author = Author { request, at: core.env.clock.now(), actor, origin };
+    let note = if core.read().level() >= Author::LEVEL { author.encode() } else { Vec::new() };
+    Terms { seen: Some(members), note }
+}
+
+/// Lets a master with an empty disk in, as a learner.
+pub(crate) async fn add(core: &Arc<Core>, wish: &Wish, address: &str) -> Answer<v1::Applied> {
+    let members = match begin(core, wish).await? {
+        Begun::Done(revision) => return Ok(repeated(revision)),
+        Begun::ToDo(members) => members,
+    };
+    let newcomer = newcomer(core, address).await?;
+    applied(core, core.log.on_terms(terms(core, wish, members)).add_learner(newcomer).await)
 }
 
 /// Takes a master out.
-pub(crate) async fn remove(core: &Arc<Core>, _: &Wish, id: RaftId) -> Answer<v1::Applied> {
-    applied(core, core.log.remove(id).await)
+pub(crate) async fn remove(core: &Arc<Core>, wish: &Wish, name: &MasterName) -> Answer<v1::Applied> {
+    let members = match begin(core, wish).await? {
+        Begun::Done(revision) => return Ok(repeated(revision)),
+        Begun::ToDo(members) => members,
+    };
+    let id = named(&core.read(), name)?;
+    applied(core, core.log.on_terms(terms(core, wish, members)).remove(id).await)
 }
 
-/// Takes the lost disk of a master out, and its new one in.
-pub(crate) async fn replace(core: &Arc<Core>, _: &Wish, old: RaftId) -> Answer<v1::Applied> {
+/// Takes the lost disk of a master out, and its new one in. The wish is fulfilled by the second step.
+pub(crate) async fn replace(core: &Arc<Core>, wish: &Wish, name: &MasterName) -> Answer<v1::Applied> {
+    let members = match begin(core, wish).await? {
+        Begun::Done(revision) => return Ok(repeated(revision)),
+        Begun::ToDo(members) => members,
+    };
+    let old = named(&core.read(), name)?;
     let address = core.address_of(old).ok_or_else(|| changed(core, ChangeError::UnknownMember { id: old }))?;
     let newcomer = newcomer(core, &address).await?;
-    applied(core, core.log.replace(old, newcomer).await)
+    let out = Wish { request: core.own().request, ..wish.clone() };
+    applied(core, core.log.on_terms(terms(core, &out, members)).remove(old).await)?;
+    let left = core.log.status().borrow().members.clone();
+    let added = core.log.on_terms(terms(core, wish, left)).add_learner(newcomer).await;
+    applied(core, added).map_err(|fault| {
+        let cause = format!("{name} is out, and was not let in with its new disk: {}", fault.failure().cause);
+        let next_step = format!("squall masters add {address}");
+        Fault::new(fault.failure().grpc, fault.code(), cause, next_step)
+    })
 }
 
 async fn newcomer(core: &Arc<Core>, address: &str) -> Answer<Member> {
@@ -72,8 +119,7 @@ async fn newcomer(core: &Arc<Core>, address: &str) -> Answer<Member> {
 }
 
 async fn identify(core: &Core, address: &str) -> Result<internal::Identity, tonic::Status> {
-    let mut request =
-        tonic::Request::new(internal::IdentifyRequest { address: core.me.address.clone(), raft_id: core.me.id.get() });
+    let mut request = tonic::Request::new(core.me.asks());
     request.set_timeout(IDENTIFY);
     Ok(FormationClient::new(core.peers.channel(address)).identify(request).await?.into_inner())
 }
@@ -89,14 +135,14 @@ fn applied(core: &Core, result: Result<Revision, ChangeError>) -> Answer<v1::App
     Ok(v1::Applied { revision: revision.get(), repeated: false })
 }
 
-fn repeated(core: &Core) -> v1::Applied {
-    v1::Applied { revision: core.read().revision().get(), repeated: true }
+const fn repeated(revision: Revision) -> v1::Applied {
+    v1::Applied { revision: revision.get(), repeated: true }
 }
 
 fn changed(core: &Core, error: ChangeError) -> Fault {
     let grpc = match error {
         ChangeError::NotLeader { .. } | ChangeError::Unknown | ChangeError::Stopped => tonic::Code::Unavailable,
-        ChangeError::InProgress => tonic::Code::Aborted,
+        ChangeError::InProgress | ChangeError::Changed => tonic::Code::Aborted,
         ChangeError::UnknownMember { .. } => tonic::Code::NotFound,
         ChangeError::AlreadyMember { .. } => tonic::Code::AlreadyExists,
         _ => tonic::Code::FailedPrecondition,
@@ -123,6 +169,11 @@ pub(crate) fn transfer_target(core: &Core, wanted: Option<RaftId>) -> Answer<Raf
         None => alive.max_by_key(|it| it.matched).map(|it| it.id),
     };
     target.ok_or_else(|| transferred(core, TransferError::NoTarget))
+}
+
+/// Whether the members are as who makes a wish has seen them.
+pub(crate) fn as_seen(core: &Core, wish: &Wish) -> Answer<()> {
+    Ok(wish.expected.map_or(Ok(()), |expected| core.read().members_as_at(expected))?)
 }
 
 /// Hands leadership over. Says who leads then.

@@ -35,6 +35,7 @@ pub(crate) fn wish(mutation: Option<v1::Mutation>, passage: Passage) -> Answer<W
     let request = parsed("mutation.request_id", &mutation.request_id)?;
     Ok(Wish {
         request,
+        at: None,
         expected: mutation.expected_revision.map(Revision::new),
         actor: passage.actor,
         origin: Some(passage.origin),

@@ -73,7 +73,8 @@ impl Topologies for TopologiesService {
         let wish = read::wish(header.mutation.clone(), passage)?;
         let (submit, size) = read::submit(header)?;
         if let Some(id) = submit.package {
-            packages::put_unless_there(&self.0, id, size, &mut parts).await?;
+            let by = Wish { actor: wish.actor.clone(), origin: wish.origin.clone(), ..self.0.own() };
+            packages::put_unless_there(&self.0, by, id, size, &mut parts).await?;
         }
         let name = submit.name.clone();
         self.submitted(wish, name, Command::Submit(Box::new(submit))).await

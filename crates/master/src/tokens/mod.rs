@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod tests;
+pub mod wanted;
 
 use std::fmt::{self, Write as _};
 
@@ -15,7 +16,7 @@ use squall_control::{SecretHash, Token};
 use squall_types::cluster::{MasterName, Role, UnixMillis, UserName, WorkerName};
 use squall_types::{Code, codes};
 
-use crate::certs::Identity;
+use crate::certs::{Identity, NotAnIdentity, Shown};
 
 const PREFIX: &str = "sqt_";
 const DIGITS: usize = 64;
@@ -68,6 +69,9 @@ pub enum Denied {
     /// Its token is none, or not good any more.
     #[error("the token isn't known: it is mistyped, expired or revoked")]
     Unknown,
+    /// Its certificate is the authority's, and names nobody.
+    #[error("the certificate is signed by this cluster's authority, and doesn't say who calls")]
+    Nameless(#[source] NotAnIdentity),
     /// What it is may not do this.
     #[error("{who} has the role {has}, and this takes {needs}")]
     TooWeak {
@@ -94,6 +98,7 @@ impl Denied {
         match self {
             Self::NoCredentials => codes::NO_CREDENTIALS,
             Self::Unknown => codes::TOKEN_REFUSED,
+            Self::Nameless(_) => codes::CERT_NAMELESS,
             Self::TooWeak { .. } | Self::NotA { .. } => codes::ROLE_TOO_WEAK,
         }
     }
@@ -103,6 +108,9 @@ impl Denied {
         match self {
             Self::NoCredentials => "give --token (or SQUALL_TOKEN), or --cert and --key",
             Self::Unknown => "ask an admin for another: `squall tokens create USER --role ROLE`",
+            Self::Nameless(_) => {
+                "make one with `squall certs issue`, which writes whose it is into it; or show a token"
+            }
             Self::TooWeak { .. } => "ask an admin for a token with that role, or for the deed",
             Self::NotA { .. } => "issue a certificate of that kind: `squall certs issue`",
         }
@@ -110,7 +118,7 @@ impl Denied {
 
     /// Whether who calls is unknown, rather than known and not allowed: gRPC's `UNAUTHENTICATED` and `PERMISSION_DENIED`.
     pub const fn is_unknown_caller(&self) -> bool {
-        matches!(self, Self::NoCredentials | Self::Unknown)
+        matches!(self, Self::NoCredentials | Self::Unknown | Self::Nameless(_))
     }
 }
 
@@ -137,10 +145,10 @@ impl Caller {
     /// `required` whether callers must say who they are.
     ///
     /// # Errors
-    /// If the token isn't good at `now`, or nothing was shown and it is required.
+    /// If the token isn't good at `now`, the certificate names nobody, or nothing was shown and it is required.
     pub fn identify(
         authorization: Option<&str>,
-        certificate: Option<&Identity>,
+        certificate: &Shown,
         lookup: impl FnOnce(&SecretHash) -> Option<Token>,
         now: UnixMillis,
         required: bool,
@@ -151,11 +159,13 @@ impl Caller {
             return Ok(Self::User { name: token.user, role: token.role });
         }
         match certificate {
-            Some(Identity::Master(name)) => Ok(Self::Master(name.clone())),
-            Some(Identity::Worker(name)) => Ok(Self::Worker(name.clone())),
-            Some(Identity::User { name, role }) => Ok(Self::User { name: name.clone(), role: *role }),
-            None if required => Err(Denied::NoCredentials),
-            None => Ok(Self::Anyone),
+            Ok(Some(Identity::Master(name))) => Ok(Self::Master(name.clone())),
+            Ok(Some(Identity::Worker(name))) => Ok(Self::Worker(name.clone())),
+            Ok(Some(Identity::User { name, role })) => Ok(Self::User { name: name.clone(), role: *role }),
+            // Also where nobody is asked: who shows a certificate means to be somebody.
+            Err(nobody) => Err(Denied::Nameless(nobody.clone())),
+            Ok(None) if required => Err(Denied::NoCredentials),
+            Ok(None) => Ok(Self::Anyone),
         }
     }
 

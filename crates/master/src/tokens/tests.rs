@@ -16,9 +16,9 @@ fn identify(
     known: Option<Token>,
     required: bool,
 ) -> Result<Caller, Denied> {
-    let certificate = certificate.map(|text| text.parse().unwrap());
+    let certificate = certificate.map(str::parse).transpose();
     let lookup = |hash: &SecretHash| known.filter(|token| token.hash == *hash);
-    Caller::identify(header, certificate.as_ref(), lookup, NOW, required)
+    Caller::identify(header, &certificate, lookup, NOW, required)
 }
 
 #[test]
@@ -33,6 +33,21 @@ fn a_good_token_names_its_holder_and_role() {
         assert_eq!(denied.to_string(), "user ann has the role operate, and this takes admin");
         assert_eq!((denied.code().number(), denied.is_unknown_caller()), (6203, false));
     }
+}
+
+#[test]
+fn a_certificate_that_names_nobody_may_nothing_even_where_nobody_is_asked() {
+    let secret = Secret::new([7; 32]);
+    for required in [true, false] {
+        let denied = identify(None, Some("squall:boss:eve"), None, required).unwrap_err();
+        assert_eq!((denied.code().number(), denied.is_unknown_caller()), (6204, true));
+    }
+    let header = format!("Bearer {}", secret.reveal());
+    let known = Some(token(&secret, Role::Read, None));
+    assert!(
+        identify(Some(&header), Some("squall:boss:eve"), known, true).is_ok(),
+        "a token alone counts where one is shown"
+    );
 }
 
 #[test]

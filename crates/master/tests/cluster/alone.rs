@@ -11,7 +11,7 @@ async fn a_topology_is_submitted_placed_run_and_killed() {
     assert_eq!((submitted.name.as_str(), submitted.version), ("words", 1));
     assert_eq!(submitted.unplaced.len(), 4, "there is no worker yet");
     let reason = submitted.unplaced[0].reason.clone().unwrap();
-    assert!(reason.cause.contains("no worker") && reason.next_step.contains("start one"), "{reason:?}");
+    assert!(reason.cause.contains("no worker") && reason.next_step.contains("start a worker"), "{reason:?}");
 
     let mut worker = Worker::attach(&master, hello("w1")).await.unwrap();
     let desired = worker.told(|desired| !desired.slots.is_empty()).await;

@@ -10,10 +10,10 @@ use crate::packages::{get, package, put};
 use crate::support::{Master, Worker, config, hello, mutation, start, submit, within};
 
 /// Masters that know of each other, by number.
-struct Three {
-    configs: Vec<MasterConfig>,
-    disks: Vec<TempDir>,
-    nodes: Vec<Option<Master>>,
+pub struct Three {
+    pub configs: Vec<MasterConfig>,
+    pub disks: Vec<TempDir>,
+    pub nodes: Vec<Option<Master>>,
 }
 
 impl Three {
@@ -32,7 +32,7 @@ impl Three {
         Self { configs: configs.collect(), disks, nodes: vec![None, None, None] }
     }
 
-    async fn formed() -> Self {
+    pub async fn formed() -> Self {
         let mut three = Self::new();
         for number in 0..3 {
             three.start(number).await;
@@ -43,25 +43,59 @@ impl Three {
         three
     }
 
-    async fn start(&mut self, number: usize) {
+    pub async fn start(&mut self, number: usize) {
         let node = start(self.configs[number].clone()).await;
         self.nodes[number] = Some(Master { node });
     }
 
-    fn get(&self, number: usize) -> &Master {
+    pub fn get(&self, number: usize) -> &Master {
         self.nodes[number].as_ref().unwrap()
     }
 
-    fn leader(&self) -> usize {
+    pub fn leader(&self) -> usize {
         self.nodes.iter().position(|it| it.as_ref().is_some_and(|it| it.node.leads())).unwrap()
     }
 
-    fn follower(&self) -> usize {
+    pub fn follower(&self) -> usize {
         self.nodes.iter().position(|it| it.as_ref().is_some_and(|it| !it.node.leads())).unwrap()
     }
 
+    /// Gives a master that doesn't run an empty disk.
+    pub fn wipe(&mut self, number: usize) {
+        self.disks[number] = tempfile::tempdir().unwrap();
+        self.configs[number].data_dir = self.disks[number].path().to_owned();
+    }
+
+    /// Waits until a master that runs waits, and says this of why.
+    pub async fn waits(&self, number: usize, what: &str) {
+        let mut readiness = self.get(number).node.readiness();
+        let says = |it: &squall_daemon::http::Readiness| format!("{it:?}").contains(what);
+        tokio::time::timeout(std::time::Duration::from_secs(20), readiness.wait_for(says))
+            .await
+            .unwrap_or_else(|_| panic!("{:?}", self.get(number).node.readiness().borrow().clone()))
+            .unwrap();
+    }
+
+    /// Waits until there are so many masters, all with a vote, as one of them says.
+    pub async fn voters(&self, asked: usize, count: usize) {
+        let voters = async {
+            loop {
+                let masters = within(self.get(asked).cluster().masters(v1::MastersRequest {}))
+                    .await
+                    .unwrap()
+                    .into_inner()
+                    .masters;
+                if masters.len() == count && masters.iter().all(|it| it.role() != v1::MasterRole::Learner) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        within(voters).await;
+    }
+
     /// Ends a master without a word to the others.
-    async fn kill(&mut self, number: usize) {
+    pub async fn kill(&mut self, number: usize) {
         let Master { node } = self.nodes[number].take().unwrap();
         within(node.kill()).await;
     }
@@ -119,7 +153,7 @@ async fn without_a_majority_what_is_known_is_told_and_marked_as_stale() {
     }
     let status = three.get(left).status().await;
     assert_eq!((status.stale, status.health(), status.topologies), (true, v1::Health::Red, 1), "{status:?}");
-    assert!(status.concerns[0].next_step.contains("docs/operations.md"), "{status:?}");
+    assert!(status.concerns[0].next_step.contains("squall masters recover"), "{status:?}");
     let list = within(three.get(left).topologies().list(v1::ListTopologiesRequest {})).await.unwrap().into_inner();
     assert!(list.stale);
 }
@@ -157,29 +191,12 @@ async fn a_master_that_lost_its_disk_waits_and_is_replaced() {
     submit(three.get(0), "words", 1).await.unwrap();
     let lost = three.follower();
     three.kill(lost).await;
-    three.disks[lost] = tempfile::tempdir().unwrap();
-    three.configs[lost].data_dir = three.disks[lost].path().to_owned();
+    three.wipe(lost);
     three.start(lost).await;
-    let mut readiness = three.get(lost).node.readiness();
-    let names_the_way =
-        |it: &squall_daemon::http::Readiness| format!("{it:?}").contains(&format!("squall masters replace m{lost}"));
-    tokio::time::timeout(std::time::Duration::from_secs(20), readiness.wait_for(names_the_way))
-        .await
-        .unwrap_or_else(|_| panic!("{:?}", three.get(lost).node.readiness().borrow().clone()))
-        .unwrap();
+    three.waits(lost, &format!("squall masters replace m{lost}")).await;
     let replace = v1::ReplaceMasterRequest { mutation: mutation(), name: format!("m{lost}") };
     within(three.get(three.leader()).cluster().replace_master(replace)).await.unwrap();
     within(three.get(lost).node.ready()).await;
-    let voters = async {
-        loop {
-            let masters =
-                within(three.get(lost).cluster().masters(v1::MastersRequest {})).await.unwrap().into_inner().masters;
-            if masters.len() == 3 && masters.iter().all(|it| it.role() != v1::MasterRole::Learner) {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    within(voters).await;
+    three.voters(lost, 3).await;
     assert!(three.get(lost).get("words").await.is_ok());
 }

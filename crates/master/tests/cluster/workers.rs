@@ -4,7 +4,7 @@ use squall_proto::v1::master_message::Kind as Down;
 use squall_proto::v1::worker_message::Kind as Up;
 use squall_proto::{Failure, v1};
 
-use crate::support::{Master, Worker, alone, hello, mutation, said, submit, within};
+use crate::support::{Master, Worker, alone, config, hello, mutation, said, start, submit, within};
 
 async fn workers(master: &Master) -> Vec<v1::Worker> {
     within(master.cluster().workers(v1::WorkersRequest {})).await.unwrap().into_inner().workers
@@ -141,4 +141,85 @@ async fn a_worker_that_falls_silent_is_found_dead_and_its_work_moves() {
     let status = master.status().await;
     assert!(status.concerns.iter().any(|it| it.subject == "worker w1" && it.code == "SQ6518"), "{status:?}");
     drop(silent);
+}
+
+/// Beats for a worker, and finds whoever it is asked after silent.
+async fn lives_on(worker: &mut Worker) {
+    let mut beats = tokio::time::interval(std::time::Duration::from_millis(50));
+    loop {
+        tokio::select! {
+            _ = beats.tick() => worker.up.send(said(Up::Heartbeat(v1::Heartbeat::default()))).await.unwrap(),
+            message = worker.down.message() => {
+                if let Some(Down::Probe(probe)) = message.unwrap().unwrap().kind {
+                    let result = v1::ProbeResult { id: probe.id, answered: false };
+                    worker.up.send(said(Up::ProbeResult(result))).await.unwrap();
+                }
+            }
+        }
+    }
+}
+
+async fn stands(master: &Master, name: &str, wanted: v1::WorkerState) {
+    let stands = async {
+        loop {
+            let worker = workers(master).await.into_iter().find(|worker| worker.name == name);
+            if worker.is_some_and(|worker| worker.state() == wanted) {
+                return;
+            }
+        }
+    };
+    within(stands).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_died_before_an_election_is_found_by_the_silence_that_others_have_witnessed() {
+    let disk = tempfile::tempdir().unwrap();
+    let patience = std::time::Duration::from_secs(12);
+    let configured = || {
+        let mut config = config(&disk);
+        config.workers.dead_after = patience;
+        config.name = Some("m1".parse().unwrap());
+        config
+    };
+    let node = start(configured()).await;
+    within(node.ready()).await;
+    let master = Master { node };
+    drop(Worker::attach(&master, hello("w1")).await.unwrap());
+    within(master.node.shutdown()).await.unwrap();
+
+    let node = start(configured()).await;
+    within(node.ready()).await;
+    let led_since = std::time::Instant::now();
+    let master = Master { node };
+    let witnessed = vec![v1::Witnessed { worker: "w1".to_owned(), silent_ms: 60_000 }];
+    let mut two = Worker::attach(&master, v1::Hello { witnessed, ..hello("w2") }).await.unwrap();
+    tokio::select! {
+        () = lives_on(&mut two) => {}
+        () = stands(&master, "w1", v1::WorkerState::Dead) => {}
+    }
+    assert!(led_since.elapsed() < patience, "the lease was the whole time: {:?}", led_since.elapsed());
+}
+
+#[tokio::test]
+async fn a_worker_speaks_of_others_by_names_that_are_names_or_is_turned_away() {
+    let master = alone().await;
+    let witnessed = vec![v1::Witnessed { worker: "no name".to_owned(), silent_ms: 1 }];
+    let Err(status) = Worker::attach(&master, v1::Hello { witnessed, ..hello("w1") }).await else { panic!("let in") };
+    assert_eq!(Failure::from_status(&status).unwrap().code.to_string(), "SQ6503");
+}
+
+#[tokio::test]
+async fn the_last_worker_is_cut_off_and_keeps_its_work_until_another_finds_it_dead() {
+    let master =
+        crate::support::alone_with(|config| config.workers.dead_after = std::time::Duration::from_millis(600)).await;
+    let last = Worker::attach(&master, hello("w1")).await.unwrap();
+    submit(&master, "words", 1).await.unwrap();
+    drop(last);
+    stands(&master, "w1", v1::WorkerState::CutOff).await;
+    assert_eq!(workers(&master).await[0].executors, 2, "nothing is moved, for there is nowhere to move it");
+    let mut two = Worker::attach(&master, hello("w2")).await.unwrap();
+    tokio::select! {
+        () = lives_on(&mut two) => {}
+        () = stands(&master, "w1", v1::WorkerState::Dead) => {}
+    }
 }

@@ -7,9 +7,10 @@ use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, Entry};
 use squall_types::cluster::{RaftId, Revision};
 
 use super::{Answer, Change, Host, tell};
-use crate::error::ChangeError;
+use crate::error::{ChangeError, StopReason};
+use crate::handle::Terms;
 use crate::machine::StateMachine;
-use crate::members::{Member, Standing};
+use crate::members::{Member, Members, Standing};
 
 /// A learner that lacks more entries than this is not promoted: it would slow down every commit.
 const CAUGHT_UP: u64 = 256;
@@ -22,25 +23,29 @@ pub(super) struct Changing {
 }
 
 impl<M: StateMachine> Host<M> {
-    pub(super) fn change(&mut self, change: Change, answer: Answer<Revision, ChangeError>) {
-        match self.propose_change(change) {
+    pub(super) fn change(&mut self, change: Change, terms: Terms, answer: Answer<Revision, ChangeError>) {
+        match self.propose_change(change, terms) {
             Ok((index, term)) => self.changing = Some(Changing { index, term, answer }),
             Err(error) => tell(answer, Err(error)),
         }
     }
 
-    fn propose_change(&mut self, change: Change) -> Result<(u64, u64), ChangeError> {
+    fn propose_change(&mut self, change: Change, terms: Terms) -> Result<(u64, u64), ChangeError> {
         if !self.is_leader() {
             return Err(ChangeError::NotLeader { leader: self.leader() });
         }
         if self.changing.is_some() || self.raw.raft.has_pending_conf() {
             return Err(ChangeError::InProgress);
         }
+        if terms.seen.is_some_and(|seen| seen != self.members) {
+            return Err(ChangeError::Changed);
+        }
         let (kind, id, context) = self.checked(change)?;
         let mut single = ConfChangeSingle { node_id: id.get(), ..Default::default() };
         single.set_change_type(kind);
         let mut proposal = ConfChangeV2::default();
         proposal.mut_changes().push(single);
+        proposal.context = terms.note.into();
         self.raw.propose_conf_change(context, proposal).map_err(|_| ChangeError::InProgress)?;
         Ok((self.raw.raft.raft_log.last_index(), self.raw.raft.term))
     }
@@ -92,22 +97,11 @@ impl<M: StateMachine> Host<M> {
     /// Brings the list up to date with a committed change, and answers who asked for it.
     pub(super) fn members_changed(&mut self, entry: &Entry, change: &ConfChangeV2) {
         let members = Arc::make_mut(&mut self.members);
-        for single in change.get_changes() {
-            let Some(id) = RaftId::new(single.node_id) else { continue };
-            match single.get_change_type() {
-                ConfChangeType::RemoveNode => members.remove(id),
-                ConfChangeType::AddNode => members.set_standing(id, Standing::Voter),
-                ConfChangeType::AddLearnerNode => {
-                    if let Some(member) = decode(&entry.context) {
-                        members.put(member, Standing::Learner);
-                    }
-                }
-            }
-        }
+        carry_out(members, entry, change);
         if members.was_removed(self.id) {
             self.leave();
         }
-        self.machine.members_changed(Revision::new(entry.index), &self.members);
+        self.machine.members_changed_by(Revision::new(entry.index), &self.members, &change.context);
         if let Some(changing) = self.changing.take_if(|changing| changing.index <= entry.index) {
             let made = changing.index == entry.index && changing.term == entry.term;
             let answer = if made { Ok(Revision::new(entry.index)) } else { Err(ChangeError::Unknown) };
@@ -129,6 +123,28 @@ impl<M: StateMachine> Host<M> {
             tell(changing.answer, Err(ChangeError::Unknown));
         }
     }
+}
+
+/// Brings a list up to date with a committed change.
+pub(crate) fn carry_out(members: &mut Members, entry: &Entry, change: &ConfChangeV2) {
+    for single in change.get_changes() {
+        let Some(id) = RaftId::new(single.node_id) else { continue };
+        match single.get_change_type() {
+            ConfChangeType::RemoveNode => members.remove(id),
+            ConfChangeType::AddNode => members.set_standing(id, Standing::Voter),
+            ConfChangeType::AddLearnerNode => {
+                if let Some(member) = decode(&entry.context) {
+                    members.put(member, Standing::Learner);
+                }
+            }
+        }
+    }
+}
+
+/// The change of members that an entry is.
+pub(crate) fn read(entry: &Entry) -> Result<ConfChangeV2, StopReason> {
+    protobuf::Message::parse_from_bytes(&entry.data)
+        .map_err(|_| StopReason::Defect { what: "a committed change of members can't be read".to_owned() })
 }
 
 fn encode(member: &Member) -> Vec<u8> {

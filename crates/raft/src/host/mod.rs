@@ -2,7 +2,7 @@
 //!
 //! Inputs come one by one ([`Host::step`]); a [`turn`](Host::turn) then takes out what Raft has ready: many inputs, one batch for the disk.
 
-mod change;
+pub(crate) mod change;
 #[cfg(test)]
 mod fuzz;
 #[cfg(any(test, feature = "planted"))]
@@ -30,6 +30,7 @@ use self::read::Reads;
 use self::ready::InFlight;
 use self::transfer::Transferring;
 use crate::error::{ChangeError, ProposeError, ReadError, StopReason, TransferError};
+use crate::handle::Terms;
 use crate::log::Log;
 use crate::logger::logger;
 use crate::machine::{Applied, StateMachine};
@@ -94,6 +95,7 @@ pub(crate) enum Input<R> {
     },
     Change {
         change: Change,
+        terms: Terms,
         answer: Answer<Revision, ChangeError>,
     },
     Transfer {
@@ -229,7 +231,7 @@ impl<M: StateMachine> Host<M> {
             Input::Address { id, address } => drop(self.heard_from.insert(id, address)),
             Input::Propose { command, answer } => self.propose(command, answer),
             Input::Read { answer } => self.reads.ask(answer),
-            Input::Change { change, answer } => self.change(change, answer),
+            Input::Change { change, terms, answer } => self.change(change, terms, answer),
             Input::Transfer { to, answer } => self.transfer(to, answer),
             Input::Unreachable(id) => self.raw.report_unreachable(id.get()),
             Input::SnapshotSent { to, stored } => self.snapshot_sent(to, stored),
@@ -278,6 +280,8 @@ impl<M: StateMachine> Host<M> {
     fn refuses(&self, message: &Message) -> bool {
         match message.get_msg_type() {
             MessageType::MsgTimeoutNow if self.must_not_stand() => return true,
+            // Only its own master asks a leader to hand over.
+            MessageType::MsgTransferLeader => return true,
             MessageType::MsgSnapshot => {
                 let snapshot = message.get_snapshot();
                 let conf = crate::wire::conf_from_raft(snapshot.get_metadata().get_conf_state());

@@ -1,11 +1,11 @@
 //! What Raft has ready, in the order that keeps its promises.
 
 use raft::Ready;
-use raft::eraftpb::{ConfChangeV2, Entry, EntryType, Message};
+use raft::eraftpb::{Entry, EntryType, Message};
 use squall_types::cluster::Revision;
 use tokio::sync::oneshot;
 
-use super::{Host, tell};
+use super::{Host, change, tell};
 use crate::error::StopReason;
 use crate::machine::StateMachine;
 use crate::store::{self, Batch, HardState};
@@ -157,8 +157,7 @@ impl<M: StateMachine> Host<M> {
     }
 
     fn apply_change(&mut self, entry: &Entry) -> Result<(), StopReason> {
-        let change: ConfChangeV2 = protobuf::Message::parse_from_bytes(&entry.data)
-            .map_err(|_| StopReason::Defect { what: "a committed change of members can't be read".to_owned() })?;
+        let change = change::read(entry)?;
         let conf =
             self.raw.apply_conf_change(&change).map_err(|error| StopReason::Defect { what: error.to_string() })?;
         self.members_changed(entry, &change);

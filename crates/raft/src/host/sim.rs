@@ -448,7 +448,11 @@ impl Sim {
             self.nodes[at].disk = first_disk(self.nodes[at].id.get(), self.size);
         }
         let (answer, _) = oneshot::channel();
-        self.nodes[leader].host.as_mut().unwrap().step(Input::Change { change, answer });
+        self.nodes[leader].host.as_mut().unwrap().step(Input::Change {
+            change,
+            terms: crate::Terms::default(),
+            answer,
+        });
     }
 
     /// With nothing in their way any more, all members come to the same.

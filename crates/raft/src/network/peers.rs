@@ -79,7 +79,7 @@ impl<R: Send + 'static> Peers<R> {
     fn start(&mut self, to: RaftId, address: &str) -> Peer {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (channel, inputs) = (self.dial.channel(address), self.inputs.clone());
-        self.tasks.spawn(deliver(to, channel, waiting, inputs));
+        self.tasks.spawn(deliver(to, address.to_owned(), channel, waiting, inputs));
         Peer { address: address.to_owned(), queue }
     }
 
@@ -106,18 +106,21 @@ pub(crate) struct Unreachable;
 /// Keeps a stream to one peer, for as long as somebody may write to it.
 async fn deliver<R>(
     to: RaftId,
+    address: String,
     channel: Channel,
     mut waiting: mpsc::Receiver<Envelope>,
     inputs: mpsc::Sender<Input<R>>,
 ) {
     let mut client = RaftClient::new(channel).max_encoding_message_size(LONGEST);
+    // Whether it has been said that the peer isn't reached: once, until it is again.
+    let mut told = false;
     while let Some(first) = waiting.recv().await {
         let (stream, outgoing) = mpsc::channel(1);
         let sending = pump(first, &mut waiting, &stream);
         let call = client.messages(ReceiverStream::new(outgoing));
         let ended = tokio::select! {
             biased;
-            notice = listen(call) => notice,
+            notice = listen(&address, call, &mut told) => notice,
             // Nobody writes any more.
             () = sending => return,
         };
@@ -153,13 +156,36 @@ enum Notice {
 type Notices = tonic::Response<tonic::Streaming<squall_proto::internal::Notice>>;
 
 /// Waits for the stream's end.
-async fn listen(call: impl Future<Output = Result<Notices, tonic::Status>>) -> Option<Notice> {
-    let mut notices =
-        call.await.inspect_err(|error| tracing::debug!(%error, "a peer is not reached")).ok()?.into_inner();
+async fn listen(
+    address: &str,
+    call: impl Future<Output = Result<Notices, tonic::Status>>,
+    told: &mut bool,
+) -> Option<Notice> {
+    let mut notices = match call.await {
+        Ok(notices) => notices.into_inner(),
+        Err(status) => {
+            if !std::mem::replace(told, true) {
+                tracing::warn!("the master at {address} is not reached: {}", innermost(&status));
+            }
+            return None;
+        }
+    };
+    if std::mem::take(told) {
+        tracing::info!("the master at {address} is reached again");
+    }
     match notices.message().await {
         Ok(Some(_)) => Some(Notice::Removed),
         Ok(None) | Err(_) => None,
     }
+}
+
+/// What lies behind an error: what is before it says only that something failed.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
 }
 
 async fn install(channel: Channel, header: SnapshotHeader, data: bytes::Bytes) -> Result<bool, tonic::Status> {

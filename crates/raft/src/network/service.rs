@@ -45,10 +45,14 @@ impl<R: Send + 'static> RaftService<R> {
         if envelope.cluster_id != self.cluster.get() {
             return Err(Status::failed_precondition("another cluster"));
         }
+        // Also one that means who was here before: after a rebirth of the cluster the members of its old life are told so.
+        if self.status.borrow().members.was_removed(from) {
+            return Ok(Sender::Removed);
+        }
         if envelope.to != self.me.get() {
             return Err(Status::not_found("another raft id listens here"));
         }
-        if self.status.borrow().members.was_removed(from) { Ok(Sender::Removed) } else { Ok(Sender::Peer(from)) }
+        Ok(Sender::Peer(from))
     }
 
     async fn hand_on(

@@ -8,7 +8,7 @@ mod tests;
 mod writer;
 
 use serde::{Deserialize, Serialize};
-use squall_types::cluster::{ClusterId, MasterName, RaftId};
+use squall_types::cluster::{ClusterId, MasterName, RaftId, Revision, Term};
 
 pub use self::codec::Flaw;
 pub use self::error::StorageError;
@@ -126,7 +126,7 @@ pub struct Batch {
     pub snapshot: Option<Snapshot>,
     /// Entries below this index are not needed any more, and the term of the one before it.
     pub first: Option<(u64, u64)>,
-    /// Whether all entries are to be forgotten: the snapshot came from a leader, and the log didn't reach it.
+    /// Whether all entries are to be forgotten: the snapshot takes their place, and the log doesn't reach it.
     pub clear: bool,
 }
 
@@ -159,13 +159,26 @@ pub trait Disk: Send + 'static {
 /// The first state of a cluster: what each of its first masters writes, the same on all. Not index 0: whoever joins later must get a
 /// snapshot, so that all start from the same state.
 pub fn seed(identity: Identity, voters: Vec<Member>, state: Vec<u8>) -> Batch {
-    let conf = ConfState { voters: voters.iter().map(|member| member.id.get()).collect(), ..ConfState::default() };
-    let image = codec::encode(&Image { members: Members::of_voters(voters), state });
+    let members = Members::of_voters(voters);
+    let voters = members.iter().map(|(member, _)| member.id.get()).collect();
+    begin(identity, members, voters, state, (1, 1))
+}
+
+/// The first state of a cluster's next life: it takes the place of whatever log there was. `members` are voters; `at` is where the state
+/// stands in the log.
+pub fn rebirth(identity: Identity, members: Members, state: Vec<u8>, at: Revision, term: Term) -> Batch {
+    let voters = members.voters().map(|member| member.id.get()).collect();
+    Batch { clear: true, ..begin(identity, members, voters, state, (at.get(), term.get())) }
+}
+
+fn begin(identity: Identity, members: Members, voters: Vec<u64>, state: Vec<u8>, (index, term): (u64, u64)) -> Batch {
+    let conf = ConfState { voters, ..ConfState::default() };
+    let image = codec::encode(&Image { members, state });
     Batch {
         identity: Some(identity),
-        hard: Some(HardState { term: 1, vote: 0, commit: 1 }),
-        snapshot: Some(Snapshot { index: 1, term: 1, conf, image }),
-        first: Some((2, 1)),
+        hard: Some(HardState { term, vote: 0, commit: index }),
+        snapshot: Some(Snapshot { index, term, conf, image }),
+        first: Some((index + 1, term)),
         ..Batch::default()
     }
 }

@@ -1,7 +1,10 @@
 //! The disk of production: one redb file, one transaction a batch.
 
+#[cfg(test)]
+mod torn;
+
 use std::cell::Cell;
-use std::panic::UnwindSafe;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Once;
 
@@ -19,8 +22,28 @@ const SNAPSHOT: &str = "snapshot";
 const TERM_BEFORE: &str = "term_before";
 
 /// A master's log in a file.
+///
+/// The database panics at some damage, whenever it meets it: when it is opened, written to or let go. Each is caught here; what is on disk is
+/// what the last whole transaction left.
 pub struct RedbDisk {
-    database: Database,
+    /// There until it is dropped.
+    database: Option<Database>,
+}
+
+impl Drop for RedbDisk {
+    fn drop(&mut self) {
+        let database = self.database.take();
+        // Whatever it has to say of damage now, nothing is lost by it that was there.
+        let _ = caught(|| {
+            drop(database);
+            Ok(())
+        });
+    }
+}
+
+/// What comes of it, or that the file is damaged.
+fn caught<T>(work: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
+    without_panic(work).unwrap_or(Err(StorageError::Damaged { what: "the log's file", flaw: Flaw::Database }))
 }
 
 impl RedbDisk {
@@ -30,9 +53,7 @@ impl RedbDisk {
     /// If it is damaged, another master's, written by a newer release, in use, or if the disk refuses.
     pub fn open(path: &Path, name: &MasterName) -> Result<(Self, Contents), StorageError> {
         refuse_what_redb_panics_at(path)?;
-        // The database panics at some damage. What it had opened is dropped with it, and nothing was written.
-        let (disk, contents) = without_panic(|| Self::open_and_read(path))
-            .unwrap_or(Err(StorageError::Damaged { what: "the log's file", flaw: Flaw::Database }))?;
+        let (disk, contents) = caught(|| Self::open_and_read(path))?;
         if let Some(found) = contents.identity.as_ref().map(|identity| &identity.name).filter(|found| *found != name) {
             return Err(StorageError::OtherMaster { found: found.clone(), expected: name.clone() });
         }
@@ -47,13 +68,17 @@ impl RedbDisk {
         // The log is small and mirrored in memory.
         builder.set_cache_size(4 << 20);
         let database = builder.create(path).map_err(StorageError::of_redb)?;
-        let disk = Self { database };
+        let disk = Self { database: Some(database) };
         let contents = disk.read()?;
         Ok((disk, contents))
     }
 
+    fn database(&self) -> &Database {
+        self.database.as_ref().expect("it is there until it is dropped")
+    }
+
     fn read(&self) -> Result<Contents, StorageError> {
-        let transaction = self.database.begin_read().map_err(StorageError::of_redb)?;
+        let transaction = self.database().begin_read().map_err(StorageError::of_redb)?;
         let meta = match transaction.open_table(META) {
             Ok(meta) => meta,
             Err(TableError::TableDoesNotExist(_)) => return Ok(Contents::default()),
@@ -88,8 +113,14 @@ impl RedbDisk {
 
 impl Disk for RedbDisk {
     fn write(&mut self, batch: &Batch) -> Result<(), StorageError> {
+        caught(|| self.commit(batch))
+    }
+}
+
+impl RedbDisk {
+    fn commit(&self, batch: &Batch) -> Result<(), StorageError> {
         // One fsync each: quick repair, which takes two, would spare a start after a crash the milliseconds in which the file is read whole.
-        let transaction = self.database.begin_write().map_err(StorageError::of_redb)?;
+        let transaction = self.database().begin_write().map_err(StorageError::of_redb)?;
         {
             let mut meta = transaction.open_table(META).map_err(StorageError::of_redb)?;
             put(&mut meta, IDENTITY, batch.identity.as_ref())?;
@@ -120,7 +151,7 @@ thread_local! {
 }
 
 /// What the work came to; none, if it panicked. Other threads' panics are shown as ever.
-fn without_panic<T>(work: impl FnOnce() -> T + UnwindSafe) -> Option<T> {
+fn without_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOKED: Once = Once::new();
     HOOKED.call_once(|| {
         let before = std::panic::take_hook();
@@ -131,7 +162,7 @@ fn without_panic<T>(work: impl FnOnce() -> T + UnwindSafe) -> Option<T> {
         }));
     });
     EXPECTED.set(true);
-    let done = std::panic::catch_unwind(work);
+    let done = std::panic::catch_unwind(AssertUnwindSafe(work));
     EXPECTED.set(false);
     done.ok()
 }

@@ -45,7 +45,7 @@ pub fn layers<C: Configured>(args: &DaemonArgs<C>) -> Result<Layers, CliError> {
 }
 
 /// A daemon's configuration; what it warns of is said.
-fn load<C: Configured>(args: &DaemonArgs<C>) -> Result<C, CliError> {
+pub fn load<C: Configured>(args: &DaemonArgs<C>) -> Result<C, CliError> {
     let config = config::load::<C>(&layers(args)?, data_dir(C::ROLE))?.config;
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
