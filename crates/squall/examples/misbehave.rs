@@ -12,8 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use squall::{
-    Bolt, BoltContext, Collector, Declarer, Next, Result, Spout, SpoutCollector, SpoutContext, Timestamp, TopologyBuilder,
-    Tuple,
+    Bolt, BoltContext, Collector, Declarer, Next, Result, Spout, SpoutCollector, SpoutContext, Timestamp,
+    TopologyBuilder, Tuple,
 };
 
 #[derive(Tuple)]

@@ -51,7 +51,8 @@ impl Operator {
         let mut cluster = ClusterClient::new(master);
         let place = match *job {
             Job::Transfer => {
-                cluster.transfer_leadership(v1::TransferLeadershipRequest::default()).await?;
+                let mutation = self.mutation();
+                cluster.transfer_leadership(v1::TransferLeadershipRequest { mutation, ..Default::default() }).await?;
                 return Ok(true);
             }
             Job::Replace(place) | Job::Remove(place) | Job::Add(place) => place,
@@ -66,7 +67,7 @@ impl Operator {
         match (job, there) {
             (Job::Remove(_), None) => return Ok(true),
             (Job::Remove(_), Some(it)) if it.role() == v1::MasterRole::Leader => {
-                cluster.transfer_leadership(v1::TransferLeadershipRequest::default()).await?;
+                cluster.transfer_leadership(v1::TransferLeadershipRequest { mutation, ..Default::default() }).await?;
             }
             (Job::Remove(_), Some(_)) => {
                 cluster.remove_master(v1::RemoveMasterRequest { mutation, name }).await?;

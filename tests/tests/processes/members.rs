@@ -49,7 +49,7 @@ async fn a_leader_is_not_removed_before_it_has_handed_over() {
     let next = (leader + 1) % 3;
     let refused = remove(&cluster, next, leader).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused:?}");
-    let request = TransferLeadershipRequest { to: Cluster::name(next) };
+    let request = TransferLeadershipRequest { mutation: mutation(), to: Cluster::name(next) };
     let answer = ClusterClient::new(cluster.channel(leader)).transfer_leadership(request).await.unwrap();
     assert_eq!(answer.into_inner().leader, Cluster::name(next));
     assert_eq!(cluster.leader_of(&[0, 1, 2]).await, next);

@@ -88,7 +88,7 @@ proptest! {
     fn no_submission_panics_what_reads_it(header in header()) {
         let _ = read::wish(header.mutation.clone(), passage());
         let bytes = header.encode_to_vec();
-        prop_assert_eq!(v1::SubmitHeader::decode(&*bytes).unwrap(), header);
+        prop_assert_eq!(&v1::SubmitHeader::decode(&*bytes).unwrap(), &header);
         if let Ok((submit, size)) = read::submit(header.clone()) {
             prop_assert_eq!((size, submit.package.is_some()), (header.package_size, !header.package.is_empty()));
         }
