@@ -98,6 +98,8 @@ fn filter(level: Level) -> LevelFilter {
 
 fn log(level: LevelFilter) {
     let format = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_max_level(level);
+    // What the log says of itself would go to stderr as well, and end the program where that is full.
+    let format = format.log_internal_errors(false);
     // A program that has set up its own log keeps it.
     let _ = tracing::subscriber::set_global_default(format.finish());
 }

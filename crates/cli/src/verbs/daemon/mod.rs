@@ -82,6 +82,8 @@ fn log(log: &Log) {
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let format = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level);
+    // What the log says of itself would go to stderr as well, and end the daemon where that is full.
+    let format = format.log_internal_errors(false);
     // The process has one log; it is set up here alone.
     let _ = match log.format {
         LogFormat::Text => tracing::subscriber::set_global_default(format.with_ansi(false).finish()),
