@@ -47,7 +47,7 @@ impl GrpcOutbound {
                     sent.parcels += 1;
                 }
                 Some(Step::Refused { row, why }) => {
-                    tracing::warn!(code = %why.code(), "{why}: {}", why.next_step());
+                    tracing::warn!("{}: {why}; {}", why.code(), why.next_step());
                     sent.left_out.push((row, why));
                 }
                 None => return Ok(sent),
