@@ -36,7 +36,7 @@ pub async fn run(masters: Vec<Channel>, mut rng: Rng, desk: Desk) {
 }
 
 async fn watch(master: Channel, from_revision: u64, mut seen: impl FnMut(v1::Event)) -> Result<(), Status> {
-    let request = v1::WatchRequest { from_revision, subjects: Vec::new() };
+    let request = v1::WatchRequest { from_revision, ..v1::WatchRequest::default() };
     let mut events = ClusterClient::new(master).watch(request).await?.into_inner();
     while let Some(event) = events.message().await? {
         seen(event);

@@ -151,7 +151,7 @@ impl Hand {
     fn beat(&self, number: u64) -> v1::Heartbeat {
         let now = self.lock();
         let v1::DesiredState { epoch, revision, .. } = now.desired;
-        v1::Heartbeat { number, epoch, revision, reports: self.reports(&now) }
+        v1::Heartbeat { number, epoch, revision, reports: self.reports(&now), ..v1::Heartbeat::default() }
     }
 
     fn reports(&self, now: &Now) -> Vec<v1::SlotReport> {
@@ -162,7 +162,7 @@ impl Hand {
             incarnation: 1,
             state: v1::SlotState::Running.into(),
             address: network::address(&self.host(), SLOTS),
-            text: String::new(),
+            ..v1::SlotReport::default()
         };
         now.desired.slots.iter().map(report).collect()
     }
