@@ -90,13 +90,22 @@ pub(crate) async fn replace(core: &Arc<Core>, wish: &Wish, name: &MasterName) ->
     let newcomer = newcomer(core, &address).await?;
     let out = Wish { request: core.own().request, ..wish.clone() };
     applied(core, core.log.on_terms(terms(core, &out, members)).remove(old).await)?;
-    let left = core.log.status().borrow().members.clone();
+    let left = without(core, old).await;
     let added = core.log.on_terms(terms(core, wish, left)).add_learner(newcomer).await;
     applied(core, added).map_err(|fault| {
         let cause = format!("{name} is out, and was not let in with its new disk: {}", fault.failure().cause);
         let next_step = format!("squall masters add {address}");
         Fault::new(fault.failure().grpc, fault.code(), cause, next_step)
     })
+}
+
+/// The members once they are known to be without this one, whose removal has been committed: the status follows what is answered.
+async fn without(core: &Core, removed: RaftId) -> Arc<Members> {
+    let mut status = core.log.status();
+    // If the log has ended, or is that slow, the next step finds out.
+    let known = status.wait_for(|status| status.members.was_removed(removed));
+    let _ = tokio::time::timeout(TAKEOVER, known).await;
+    status.borrow().members.clone()
 }
 
 async fn newcomer(core: &Arc<Core>, address: &str) -> Answer<Member> {
