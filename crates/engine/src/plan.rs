@@ -4,7 +4,8 @@
 //! that block or await have lanes of their own.
 //!
 //! A slot runs some of a topology's executors, or all. Each slot deals those that it has to its own cores, and decides by itself what it
-//! chains: what may be chained at all ([`local_parent`]) follows from the topology alone, so the planner keeps such executors together.
+//! chains: what may be chained at all ([`local_parent`]) follows from the topology alone. Where a
+//! placement has parted some of such executors, the edge between them isn't local anywhere: all is right then, but slower.
 
 use std::collections::{BTreeMap, BTreeSet};
 
