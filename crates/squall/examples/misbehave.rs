@@ -107,6 +107,6 @@ impl Bolt for Work {
 fn main() -> ExitCode {
     let mut topology = TopologyBuilder::new("misbehave");
     topology.spout("numbers", Numbers::default);
-    topology.bolt("work", Work::default).local_or_shuffle("numbers").resources(25, 64).tag("patient");
+    topology.bolt("work", Work::default).local_or_shuffle("numbers").resources(25, 64);
     squall::main(topology)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use squall::{Bolt, BoltContext, Collector, Delivery, Next, Result, SpoutCollector, TaskId, TopologyBuilder, Tuple};
@@ -174,7 +175,10 @@ async fn watermarks_go_on_once_a_lost_tasks_next_life_has_spoken() {
     let (fates, log) = (Fates::new(), Log::<i64>::new());
     let mut topology = TopologyBuilder::new("t");
     topology.delivery(Delivery::AtMostOnce);
-    let endless = |out: &mut SpoutCollector<'_, i64>| {
+    let said = Arc::new(AtomicU64::new(0));
+    let says = said.clone();
+    let endless = move |out: &mut SpoutCollector<'_, i64>| {
+        says.fetch_add(1, SeqCst);
         let now =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_micros());
         out.watermark(squall::Timestamp::from_micros(now as i64));
@@ -200,9 +204,14 @@ async fn watermarks_go_on_once_a_lost_tasks_next_life_has_spoken() {
     let mut cluster = Cluster::start(topology, &two_cores(), 3, &heir(2)).await;
     until("it rises", || log.len() > 20).await;
     cluster.kill(2).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // What the spouts that are left say from here on, each once a millisecond, is all behind the loss.
+    let more = async |times: u64| {
+        let from = said.load(SeqCst);
+        until("the others speak on", || said.load(SeqCst) > from + times).await;
+    };
+    more(100).await;
     let held = log.len();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    more(100).await;
     assert_eq!(log.len(), held, "a task that is nowhere holds it");
     cluster.place(&heir(1)).await;
     until("it rises again", || log.len() > held + 20).await;
